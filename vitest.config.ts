@@ -23,12 +23,15 @@ const machine: string[] = [
 
 /** Long tests: whole trainings, and thousands of damaged files. Each test file takes ten seconds or more. */
 const long: string[] = [
+  "apps/cli/test/one-writer.test.ts",
   "apps/cli/test/packed-rows.test.ts",
+  "apps/cli/test/pipes.test.ts",
   "apps/cli/test/pretrain.test.ts",
   "apps/cli/test/recipes.test.ts",
   "apps/cli/test/tasks.test.ts",
   "apps/cli/test/tfjs.test.ts",
   "packages/checkpoint/test/mutations.test.ts",
+  "packages/lock/test/lock.test.ts",
   "packages/trainer/test/loss-scale.test.ts",
   "tooling/backends-example.test.ts",
   "tooling/text-examples.test.ts",

@@ -1,6 +1,6 @@
 """Goldens of @cloze/tokenizer-protein, from Python transformers.
 
-Versions: python 3.11, transformers 5.23.0, tokenizers 0.23.3.
+Versions: python 3.11, transformers 5.24.0, tokenizers 0.23.3.
 Run from the repository root:  python tooling/golden/tokenizer-protein.py
 
 For each alphabet it writes the files of our own tokenizer to a folder, loads them with AutoTokenizer, and records what Python
@@ -20,7 +20,7 @@ import transformers
 from tokenizers import Regex, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, BertTokenizer, EsmTokenizer, PreTrainedTokenizerFast
 
-assert transformers.__version__ == "5.23.0" and tokenizers.__version__ == "0.23.3", (
+assert transformers.__version__ == "5.24.0" and tokenizers.__version__ == "0.23.3", (
     "other versions than the golden was made with"
 )
 
@@ -52,6 +52,9 @@ TEXTS = [
     "*",
     "**",
     "* *",
+    "MKT***",
+    "MKT* *\n*",
+    "M**KT**<mask>**",
     "MKT* \n",
     "MKT*\r\n",
     "M-KT",

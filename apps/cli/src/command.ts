@@ -43,7 +43,7 @@ export interface Context<O extends OptionTable = OptionTable> {
   readonly resolved: Readonly<Record<string, unknown>>;
   readonly json: boolean;
   readonly io: Io;
-  /** Resolves a path against the folder where the user started the command. */
+  /** Resolves a path against the folder where the user started the command. "-", standard input, stays as it is. */
   path(path: string): string;
   /**
    * Writes a line for people to stdout at once; with `--json` it writes nothing. Ends the command if stdout is closed.
@@ -55,6 +55,17 @@ export interface Context<O extends OptionTable = OptionTable> {
   status(): Status;
 }
 
+/** What a command writes. Only one command at a time may write there. */
+export interface Writes<O extends OptionTable = OptionTable> {
+  /**
+   * `whole`: a file, or a folder that appears as a whole. `inside`: files in a folder that may hold others. `shared`: a
+   * folder in which the command itself decides who writes what.
+   */
+  readonly how: "whole" | "inside" | "shared";
+  /** The path that the user named; undefined if there is none. */
+  of(context: Pick<Context<O>, "options" | "args">): string | undefined;
+}
+
 export interface Command<O extends OptionTable = OptionTable> {
   readonly arguments?: ArgumentsSpec;
   readonly options: O;
@@ -62,6 +73,7 @@ export interface Command<O extends OptionTable = OptionTable> {
   readonly configFile?: true;
   /** Whether the command takes `--recipe NAME|FILE`. */
   readonly recipes?: true;
+  readonly writes?: Writes<O>;
   readonly examples: readonly Example[];
   /** Paragraphs at the end of the help. */
   readonly notes?: readonly string[];

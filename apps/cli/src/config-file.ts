@@ -6,23 +6,28 @@
  *     batch-tokens: 64k
  *     budget: 10m
  */
-import { readFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { ConfigError, FormatError } from "@cloze/errors";
-import { expectation, flag, fromFile, kebab, type OptionTable, type OptionValue } from "./options.ts";
+import { expectation, flag, fromFile, kebab, type OptionSpec, type OptionTable, type OptionValue } from "./options.ts";
+import type { Io } from "./io.ts";
 import { didYouMean } from "./suggest.ts";
+import { wholeText } from "./whole-text.ts";
 
 /** The values of a file, by the table's keys. Throws FormatError with the file, the line and the key. */
 export async function readConfigFile(
   path: string,
   shown: string,
   table: OptionTable,
+  stdin?: Io["stdin"],
 ): Promise<ReadonlyMap<string, OptionValue>> {
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError(
-      `--config: expected a YAML file at ${shown}, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}.`,
-      { cause },
-    );
-  });
+  if (path !== "-")
+    await stat(path).catch((cause: NodeJS.ErrnoException) => {
+      throw new ConfigError(
+        `--config: expected a YAML file at ${shown}, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}.`,
+        { cause },
+      );
+    });
+  const text = await wholeText(path, shown, stdin);
   return parseConfig(text, shown, table);
 }
 
@@ -36,7 +41,7 @@ export async function parseConfig(
   table: OptionTable,
   under?: string,
 ): Promise<ReadonlyMap<string, OptionValue>> {
-  const { LineCounter, isMap, isNode, isScalar, parseDocument } = await import("yaml");
+  const { LineCounter, isMap, isNode, isScalar, isSeq, parseDocument } = await import("yaml");
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const line = (offset: number | undefined): string =>
@@ -44,9 +49,15 @@ export async function parseConfig(
   const [mistake] = document.errors;
   if (mistake !== undefined)
     throw new FormatError(file, line(mistake.pos[0]), `expected YAML, got an error: ${mistake.message}.`);
+  /** The text of a number as the file writes it, for options that are texts: `labels: [1.0, 2]`. */
+  const written = (content: unknown): unknown => {
+    if (isScalar(content) && typeof content.value === "number") return content.source ?? String(content.value);
+    return isSeq(content) ? content.items.map(written) : isNode(content) ? content.toJS(document) : null;
+  };
   /** The plain value of a node. Only this step notices an alias without its anchor, or one that expands without end. */
-  const plain = (content: unknown, place: string): unknown => {
+  const plain = (content: unknown, place: string, { kind }: OptionSpec): unknown => {
     try {
+      if (kind === "string" || kind === "list") return written(content);
       return isNode(content) ? content.toJS(document) : null;
     } catch (cause) {
       throw new FormatError(
@@ -83,7 +94,7 @@ export async function parseConfig(
       throw new FormatError(file, place, `unknown key ${JSON.stringify(typed)}.${hint}`);
     }
     if (values.has(key)) throw new FormatError(file, place, `${kebab(key)} is given twice. Leave one out.`);
-    const value = plain(content, place);
+    const value = plain(content, place, spec);
     const read = fromFile(spec, value, `${file}, ${place}: ${typed}`);
     if (read === undefined)
       throw new FormatError(

@@ -30,6 +30,8 @@ export interface DataRequest {
   readonly path: (given: string) => string;
   /** Default: the ending of a name decides its format. */
   readonly reading?: ReadingOptions;
+  /** Standard input, which the name "-" stands for. */
+  readonly stdin?: Io["stdin"];
   /** The environment of the process. It holds the settings for the Hub. Default: empty. */
   readonly env?: Io["env"];
   /**
@@ -70,12 +72,9 @@ export async function openPart(group: readonly NamedData[], request: DataRequest
   const sources = group.flatMap((one) => one.sources);
   const split: SplitRule = { seed: SPLIT_SEED, valid: validShare };
   const residues = isProteinTokenizer(tokenizer);
-  const { fastaDatasets, textDatasets } = await import("@cloze/data/node");
+  const { fastaDatasets, inputOf, textDatasets } = await import("@cloze/data/node");
   if (sources.every(({ format }) => format === "fasta")) {
-    const { train, valid, counts } = await fastaDatasets(
-      sources.flatMap(({ place }) => ("path" in place ? [place.path] : [])),
-      { tokenizer, split },
-    );
+    const { train, valid, counts } = await fastaDatasets(sources.map(inputOf), { tokenizer, split });
     return { weight, train, valid, counts, kind: "sequences" };
   }
   const { train, valid, counts } = await textDatasets(sources, {

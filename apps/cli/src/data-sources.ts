@@ -23,6 +23,8 @@ export interface DataNames {
   readonly format: DataFormat | undefined;
   readonly path: (given: string) => string;
   readonly env: Io["env"];
+  /** What the name "-" stands for. */
+  readonly stdin?: Io["stdin"] | undefined;
   /** The beginning of error messages: `--data `. */
   readonly where: string;
 }
@@ -33,13 +35,21 @@ export const SAMPLE_FILE: string = fileURLToPath(new URL("../sample/uniprot-samp
 
 const WEIGHT = /^(\d+(?:\.\d+)?|\.\d+):(.+)$/;
 
-export async function resolveData({ names, format, path, env, where }: DataNames): Promise<readonly NamedData[]> {
-  const { resolveSources } = await import("@cloze/data/node");
+export async function resolveData({
+  names,
+  format,
+  path,
+  env,
+  stdin,
+  where,
+}: DataNames): Promise<readonly NamedData[]> {
+  const { STDIN_NAME, refusePipesTwice, resolveSources } = await import("@cloze/data/node");
   const { hubSettings } = await import("@cloze/data");
   const hub = hubSettings(env);
   const exists = async (name: string): Promise<boolean> =>
-    (await stat(path(name)).catch(() => undefined)) !== undefined;
+    name !== STDIN_NAME && (await stat(path(name)).catch(() => undefined)) !== undefined;
   const resolved: NamedData[] = [];
+  await refusePipesTwice(names.map(path));
   for (const given of names) {
     // A file with the whole name wins, because file names may hold colons.
     const [, weight, rest] = (await exists(given)) ? [] : (WEIGHT.exec(given) ?? []);
@@ -54,6 +64,7 @@ export async function resolveData({ names, format, path, env, where }: DataNames
     }
     const sources = await resolveSources([there ? path(name) : name === SAMPLE_NAME ? SAMPLE_FILE : name], {
       hub,
+      ...(stdin === undefined ? {} : { stdin }),
       ...(format === undefined ? {} : { format }),
     }).catch((error: unknown) => {
       if (

@@ -15,9 +15,8 @@ const RUN = {
   tokenizer: {
     kind: "string",
     value: "NAME|DIR",
-    default: "esm2",
     checkpoint: { unless: ["esm2", "protbert", "amplify"] },
-    help: "whose vocabulary a published size takes",
+    help: "whose vocabulary a published size takes (default: its own)",
   },
   objective: { kind: "string", value: "NAME", default: "mlm", help: "what is trained for" },
   batchTokens: { kind: "count", min: 8, default: 8192, help: "tokens in a step" },

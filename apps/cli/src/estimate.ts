@@ -7,29 +7,40 @@ import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import type { ESTIMATE_OPTIONS } from "./estimate-options.ts";
 import { drawnBatches, measureSpeed, memoryOfStep } from "./estimate-step.ts";
+import { alphabetOf, tokenizerOfModel } from "./model-tokenizer.ts";
 import { madeFor, modelSource, parametersOfSource } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
 import { optimizerOf } from "./optimizers.ts";
 import { columns } from "./output.ts";
 import { readObject, type Values } from "./options.ts";
 import { deviceCosts, dollars, percent } from "./run-costs.ts";
-import { tokenizerFrom, tokenizerOfModel } from "./tokenizers.ts";
+import { tokenizerFrom } from "./tokenizers.ts";
 import { unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData } from "./training-data.ts";
 
-type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "given" | "io" | "path" | "note"> & {
+type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "io" | "path" | "note"> & {
   readonly options: Values<typeof ESTIMATE_OPTIONS>;
 };
 
 /** Number of steps that `--measure` times, after one warm-up step. */
 const MEASURED = 3;
 
-export async function estimateRun({ options, given, io, path, note }: EstimateContext): Promise<Result> {
+export async function estimateRun({ options, io, path, note }: EstimateContext): Promise<Result> {
   const { model, maxLength: asked, batchTokens, accumulate, precision } = options;
-  const tokenizer = await tokenizerFrom(given.has("tokenizer") ? options.tokenizer : tokenizerOfModel(model), path);
+  // Without --tokenizer the model keeps its own vocabulary, of which the drawn batches use some ids.
+  const { tokenizer: named } = options;
+  const alphabet = (): Promise<string | undefined> =>
+    options.data.length > 0 ? tokenizerOfModel(model, path, "estimate --data") : alphabetOf(model, path);
+  const tokenizer = await tokenizerFrom(named ?? (await alphabet()) ?? "esm2", path);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
   const source = await modelSource(
-    { model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...madeFor(tokenizer, model) },
+    {
+      model,
+      modelOptions: readObject(options.modelOptions),
+      path,
+      zeroInitHead: false,
+      ...madeFor(named === undefined ? undefined : tokenizer, model),
+    },
     objective.requires,
   );
   const maxLength = Math.min(asked, source.maxLength);
@@ -85,6 +96,7 @@ export async function estimateRun({ options, given, io, path, note }: EstimateCo
     json: {
       model,
       parameters,
+      vocabulary: source.model.vocab,
       maxLength,
       batchTokens: rows * maxLength * accumulate,
       accumulate,
@@ -103,6 +115,10 @@ export async function estimateRun({ options, given, io, path, note }: EstimateCo
     },
     text: columns([
       ["model", `${model}, ${formatInteger(parameters)} parameters`],
+      [
+        "vocabulary",
+        `${formatInteger(source.model.vocab)} tokens, ${named === undefined || model.endsWith(".json") ? "the model's own" : `those of ${named}`}`,
+      ],
       [
         "step",
         `${formatInteger(rows * accumulate)} rows of ${formatInteger(maxLength)} ` +
@@ -163,7 +179,7 @@ async function measure(
  * and so does this count. Undefined without both options.
  */
 async function tokensOf(
-  { options, io, path }: Omit<EstimateContext, "note" | "given">,
+  { options, io, path }: Omit<EstimateContext, "note">,
   tokenizer: Awaited<ReturnType<typeof tokenizerFrom>>,
   objective: Parameters<typeof unitOf>[0],
   maxLength: number,
@@ -179,6 +195,7 @@ async function tokensOf(
     path,
     reading: options,
     env: io.env,
+    stdin: io.stdin,
     unit: unitOf(objective),
     window: { length: maxLength - frame, seed: 0 },
   });

@@ -13,7 +13,7 @@ import { sourceOfModel } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
 import { columns } from "./output.ts";
 import { furtherMetrics } from "./further-metrics.ts";
-import { peakBytes } from "./pretrain.ts";
+import { peakBytes } from "./pretrain-report.ts";
 import { findTask, startTask, taskFolder, type OpenedTask } from "./task-models.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
 import { evaluationBatches, unitOf } from "./training-batches.ts";
@@ -67,6 +67,7 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
     path,
     reading: options,
     env: io.env,
+    stdin: io.stdin,
     unit: unitOf(objective),
     window: { length: maxLength - framingLength(special), seed: 0 },
   });
@@ -110,12 +111,17 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
 }
 
 /** The figures of a fine-tuned model's task over labelled files. */
-async function evaluateTask(opened: OpenedTask, { options, path, note, given }: EvaluateContext): Promise<Result> {
+async function evaluateTask(opened: OpenedTask, { options, io, path, note, given }: EvaluateContext): Promise<Result> {
   const { loadRecords } = await import("@cloze/tasks/node");
   const { columnsOf } = await import("./finetune.ts");
   const { task, dir } = opened;
   const maxLength = given.has("maxLength") ? Math.min(options.maxLength, opened.loaded.maxLength) : opened.maxLength;
-  const records = await loadRecords(task, options.data.map(path), { labelled: true, ...columnsOf(options.columns) });
+  const records = await loadRecords(task, options.data.map(path), {
+    labelled: true,
+    stdin: io.stdin,
+    ...columnsOf(options.columns),
+    ...(options.format && { format: options.format }),
+  });
   const { backend, place } = await chooseBackend(
     options.backend,
     options.threads === undefined ? {} : { threads: options.threads },

@@ -31,6 +31,11 @@ export const FINETUNE_OPTIONS = {
     help: "training examples: TSV, CSV, JSONL, Parquet; CoNLL for tags; the JSON of SQuAD for questions",
   },
   valid: { kind: "list", value: "FILE", help: "examples to evaluate on after each epoch; the best checkpoint is kept" },
+  format: {
+    kind: "choice",
+    choices: ["jsonl", "csv", "tsv", "text", "parquet"],
+    help: "of --data and --valid; text is CoNLL (default: by the endings; of standard input JSONL)",
+  },
   columns: {
     kind: "string",
     value: "NAMES",

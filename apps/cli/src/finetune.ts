@@ -4,6 +4,7 @@
  */
 import { join, relative } from "node:path";
 import { writeJson } from "@cloze/checkpoint/node";
+import { refusePipesTwice, type DataFormat } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
 import { TASK_KINDS, taskOf, type AnyTaskOptions, type Task, type TaskFigures, type TaskKind } from "@cloze/tasks";
 import { fineTune, loadRecords, type FineTuned, type FineTuneSettings, type Located } from "@cloze/tasks/node";
@@ -12,11 +13,12 @@ import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { FINETUNE_OPTIONS } from "./finetune-options.ts";
 import { writeFinetuneReport } from "./finetune-report.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { onInterrupt, type Interrupt } from "./interrupt.ts";
 import { loadModel } from "./model-files.ts";
 import { flag, readObject, type Values } from "./options.ts";
 import { columns } from "./output.ts";
-import { holdsRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { inExistingRun, inNewRun } from "./run-claim.ts";
+import { readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { taskFolder } from "./task-models.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
 
@@ -37,77 +39,94 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
     context.note("Stopping after the steps under way; press Ctrl-C again to end at once."),
   );
   try {
-    const { options, run, resuming } = await resolve(context);
-    const { io, path, note } = context;
-    const kind = TASK_KINDS.find((each) => each === options.task);
-    if (kind === undefined) throw new ConfigError(`finetune: --task is required: one of ${TASK_KINDS.join(", ")}.`);
-    if (options.from === undefined)
-      throw new ConfigError("finetune: --from is required: a checkpoint folder, a run, or a model of the Hub.");
-    if (options.data.length === 0)
-      throw new ConfigError("finetune: --data is required: files with labelled examples. See: cloze finetune --help");
-    checkOptions(kind, context.given);
-    if (options.scratch && options.freeze !== undefined)
-      throw new ConfigError(
-        "--freeze: with --scratch it would keep new weights as they are, untrained. Leave one of them out.",
-      );
-    const task: Task = taskOf(kind, taskOptions(options)) as Task;
-    const { backend, place } = await chooseBackend(
-      options.backend as BackendChoice,
-      options.threads === undefined ? {} : { threads: options.threads },
-    );
-    try {
-      const dir = await taskFolder(path(options.from));
-      const loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" });
-      const tokenizer = await tokenizerOfFolder(dir);
-      const read = { labelled: true, ...columnsOf(options.columns) };
-      const train = await loadRecords(task, options.data.map(path), read);
-      const valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
-      note(
-        `${formatInteger(train.length)} examples to train ` +
-          `on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${place}`,
-      );
-      if (!resuming) await writeRunConfig(run, savedOptions(options));
-      const done: SeedRun[] = [];
-      const settings = settingsOf(options);
-      for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
-        const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
-        const folder = options.seeds === 1 ? run : join(run, `seed-${seed}`);
-        if (options.seeds > 1) note(`seed ${seed}`);
-        const result = await fineTune({
-          ...settings,
-          seed,
-          task,
-          opened: loaded,
-          weights: options.scratch ? {} : loaded.weights,
-          name: options.from,
-          tokenizer,
-          backend,
-          train: train.map(({ record }) => record),
-          whereTrain: placeIn(train),
-          ...(valid && { valid: valid.map(({ record }) => record), whereValid: placeIn(valid) }),
-          run: folder,
-          resume: resuming,
-          signal: interrupt.signal,
-          onEvent: shower(progress, task),
-          onNote: note,
-        }).finally(() => progress.finish());
-        await writeFinetuneReport({
-          run: folder,
-          from: options.from,
-          examples: train.length,
-          options: savedOptions({ ...options, seed }),
-          metric: settings.metric,
-          tuned: result,
-        });
-        if (result.result.interrupted) return stopped(result, relative(io.cwd, run) || run, interrupt.exitCode());
-        done.push({ seed, result });
-      }
-      return await summary(kind, done, run, io.cwd);
-    } finally {
-      await backend.dispose();
-    }
+    return await inRunFolder(context, (run) => fineTuneIn(run, context, interrupt));
   } finally {
     interrupt.stop();
+  }
+}
+
+const formatOf = (format: DataFormat | undefined): { readonly format?: DataFormat } =>
+  format === undefined ? {} : { format };
+
+/** Runs `work` as the only writer of the run's folder. */
+function inRunFolder<T>({ options, io, path }: FinetuneContext, work: (run: string) => Promise<T>): Promise<T> {
+  const where = "finetune";
+  if (options.resume === undefined)
+    return inNewRun({ where, cwd: io.cwd, out: options.out && path(options.out), name: options.task ?? "task" }, work);
+  const run = path(options.resume);
+  return inExistingRun(run, where, () => work(run));
+}
+
+async function fineTuneIn(run: string, context: FinetuneContext, interrupt: Interrupt): Promise<Result> {
+  const { options, resuming } = await resolve(context, run);
+  const { io, path, note } = context;
+  const kind = TASK_KINDS.find((each) => each === options.task);
+  if (kind === undefined) throw new ConfigError(`finetune: --task is required: one of ${TASK_KINDS.join(", ")}.`);
+  if (options.from === undefined)
+    throw new ConfigError("finetune: --from is required: a checkpoint folder, a run, or a model of the Hub.");
+  if (options.data.length === 0)
+    throw new ConfigError("finetune: --data is required: files with labelled examples. See: cloze finetune --help");
+  checkOptions(kind, context.given);
+  if (options.scratch && options.freeze !== undefined)
+    throw new ConfigError(
+      "--freeze: with --scratch it would keep new weights as they are, untrained. Leave one of them out.",
+    );
+  const task: Task = taskOf(kind, taskOptions(options)) as Task;
+  const { backend, place } = await chooseBackend(
+    options.backend as BackendChoice,
+    options.threads === undefined ? {} : { threads: options.threads },
+  );
+  try {
+    const dir = await taskFolder(path(options.from));
+    const loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" });
+    const tokenizer = await tokenizerOfFolder(dir);
+    const read = { labelled: true, stdin: io.stdin, ...columnsOf(options.columns), ...formatOf(options.format) };
+    await refusePipesTwice([...options.data, ...options.valid].map(path));
+    const train = await loadRecords(task, options.data.map(path), read);
+    const valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
+    note(
+      `${formatInteger(train.length)} examples to train ` +
+        `on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${place}`,
+    );
+    if (!resuming) await writeRunConfig(run, savedOptions(options));
+    const done: SeedRun[] = [];
+    const settings = settingsOf(options);
+    for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
+      const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
+      const folder = options.seeds === 1 ? run : join(run, `seed-${seed}`);
+      if (options.seeds > 1) note(`seed ${seed}`);
+      const result = await fineTune({
+        ...settings,
+        seed,
+        task,
+        opened: loaded,
+        weights: options.scratch ? {} : loaded.weights,
+        name: options.from,
+        tokenizer,
+        backend,
+        train: train.map(({ record }) => record),
+        whereTrain: placeIn(train),
+        ...(valid && { valid: valid.map(({ record }) => record), whereValid: placeIn(valid) }),
+        run: folder,
+        resume: resuming,
+        signal: interrupt.signal,
+        onEvent: shower(progress, task),
+        onNote: note,
+      }).finally(() => progress.finish());
+      await writeFinetuneReport({
+        run: folder,
+        from: options.from,
+        examples: train.length,
+        options: savedOptions({ ...options, seed }),
+        metric: settings.metric,
+        tuned: result,
+      });
+      if (result.result.interrupted) return stopped(result, relative(io.cwd, run) || run, interrupt.exitCode());
+      done.push({ seed, result });
+    }
+    return await summary(kind, done, run, io.cwd);
+  } finally {
+    await backend.dispose();
   }
 }
 
@@ -122,22 +141,11 @@ const placeIn =
     records[record]?.where ?? `example ${record + 1}`;
 
 /** The options in force: those given now, over those that a resumed run saved. */
-async function resolve({
-  options,
-  given,
-  io,
-  path,
-}: FinetuneContext): Promise<{ readonly options: FinetuneOptions; readonly run: string; readonly resuming: boolean }> {
-  if (options.resume === undefined) {
-    const run = options.out === undefined ? await newRunFolder(io.cwd, options.task ?? "task") : path(options.out);
-    if (await holdsRun(run))
-      throw new ConfigError(
-        `--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ` +
-          `${options.out}, or choose another.`,
-      );
-    return { options, run, resuming: false };
-  }
-  const run = path(options.resume);
+async function resolve(
+  { options, given }: FinetuneContext,
+  run: string,
+): Promise<{ readonly options: FinetuneOptions; readonly resuming: boolean }> {
+  if (options.resume === undefined) return { options, resuming: false };
   const merged: Record<string, unknown> = { ...options };
   for (const [key, value] of await readRunConfig(run, FINETUNE_OPTIONS)) {
     if (!given.has(key)) merged[key] = value;
@@ -147,7 +155,7 @@ async function resolve({
           "it out, or start a new run.",
       );
   }
-  return { options: merged as FinetuneOptions, run, resuming: true };
+  return { options: merged as FinetuneOptions, resuming: true };
 }
 
 /** Options that apply to some kinds of task only, with these kinds. */

@@ -1,6 +1,7 @@
 /** Reader of token ids from JSON, a list of lists: `[[0, 20, 15, 2], [0, 5, 2]]`. */
-import { readText } from "@cloze/checkpoint/node";
 import { FormatError } from "@cloze/errors";
+import type { Io } from "./io.ts";
+import { wholeText } from "./whole-text.ts";
 
 /**
  * Reads ids in [0, end). Throws FormatError with the file and the place of the first entry that is not an id. `noun`
@@ -11,8 +12,9 @@ export async function readIdLists(
   shown: string,
   end: number,
   noun = "token id",
+  stdin?: Io["stdin"],
 ): Promise<readonly (readonly number[])[]> {
-  const text = await readText(path);
+  const text = await wholeText(path, shown, stdin);
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -10,7 +10,7 @@
 import { resolve } from "node:path";
 import { ClozeError, ConfigError } from "@cloze/errors";
 import { COMMANDS, type CommandEntry } from "./commands.ts";
-import type { Command } from "./command.ts";
+import type { Command, Context } from "./command.ts";
 import { processIo, type Io } from "./io.ts";
 import { flag, kebab, showValue, unsaid, type OptionTable, type OptionValue } from "./options.ts";
 import { OutputClosed, output } from "./output.ts";
@@ -25,6 +25,9 @@ const EVERY_COMMAND = {
 const CONFIG_FILE = {
   config: { kind: "string", value: "FILE.yaml", inFile: false, help: "read options from a file; flags beat it" },
 } as const satisfies OptionTable;
+/** Standard input, where a file is read. */
+const STDIN = "-";
+
 const RECIPE = {
   recipe: {
     kind: "string",
@@ -108,7 +111,7 @@ async function run(
   json: boolean,
 ): Promise<number> {
   const { values, args } = parseArguments(words, table, command.arguments, name);
-  const path = (given: string): string => resolve(io.cwd, given);
+  const path = (given: string): string => (given === STDIN ? given : resolve(io.cwd, given));
   const file = values.get("config");
   const recipe = values.get("recipe");
   let inFile: ReadonlyMap<string, OptionValue> = new Map();
@@ -119,7 +122,7 @@ async function run(
   }
   if (command.configFile === true && typeof file === "string") {
     const { readConfigFile } = await import("./config-file.ts");
-    inFile = await readConfigFile(path(file), file, table);
+    inFile = await readConfigFile(path(file), file, table, io.stdin);
   }
   const options: Record<string, OptionValue | undefined> = {};
   const resolved: Record<string, OptionValue> = {};
@@ -142,7 +145,7 @@ async function run(
     // A duration keeps its unit, so that `--config` can read it.
     if (value !== undefined) resolved[kebab(key)] = spec.kind === "duration" ? showValue(spec, value) : value;
   }
-  const result = await command.run({
+  const context: Context = {
     options,
     args,
     given,
@@ -153,7 +156,14 @@ async function run(
     print: out.print,
     note: out.note,
     status,
-  });
+  };
+  const target = command.writes?.of(context);
+  const result =
+    command.writes === undefined || target === undefined
+      ? await command.run(context)
+      : await (
+          await import("./only-writer.ts")
+        ).asOnlyWriter(path(target), { how: command.writes.how, where: name }, () => command.run(context));
   if (json) out.object(result.json);
   else for (const line of result.text ?? []) out.print(line);
   return result.exitCode ?? 0;

@@ -1,6 +1,6 @@
 /**
  * Loader of a checkpoint folder, as a model that can run. config.json names the family, and the family reads its
- * tensors (`readWeights` of @cloze/models). This file holds only the access to files.
+ * tensors (`openCheckpoint` of @cloze/models). This file holds only the access to files.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { toFloat32 } from "@cloze/checkpoint";
 import { openCheckpointTensors, readJson, type CheckpointTensors } from "@cloze/checkpoint/node";
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import type { HostTensors } from "@cloze/graph";
-import type { Head, OpenedModel } from "@cloze/models/families";
+import type { Head, OpenedModel, StoredTensors } from "@cloze/models/families";
 
 export interface LoadedModel extends OpenedModel {
   readonly dir: string;
@@ -32,42 +32,31 @@ export interface ConfigChange {
  * not read.
  */
 export async function loadModel(dir: string, change?: ConfigChange): Promise<LoadedModel> {
-  const { changedConfig, familyOf, readWeights } = await import("@cloze/models/families");
+  const { changedConfig, openCheckpoint } = await import("@cloze/models/families");
   const file = join(dir, "config.json");
   const stored = await readConfig(dir, file);
-  const family = await familyOf(stored, file);
   const json =
     change === undefined ? stored : await changedConfig(stored, change.options, { file, where: change.where });
   await expectSafetensors(dir);
   const tensors = await openCheckpointTensors(dir);
   try {
-    const ropeFrequencies = await readFrequencies(tensors, family.open(json, { file }));
-    const opened = family.open(json, { file, ...(ropeFrequencies && { ropeFrequencies }) });
-    const shapes = new Map([...tensors.entries].map(([name, { shape }]) => [name, shape]));
-    return {
-      ...opened,
-      dir,
-      configJson: json,
-      ...(await readWeights(opened, { shapes, read: (name) => readTensor(tensors, name) }, dir)),
-    };
+    return { dir, configJson: json, ...(await openCheckpoint(json, storedTensors(tensors), dir, { file })) };
   } finally {
     await tensors.close();
   }
 }
 
-async function readTensor(tensors: CheckpointTensors, name: string): Promise<Float32Array<ArrayBuffer>> {
-  const entry = tensors.entries.get(name);
-  if (entry === undefined) throw new FormatError(name, "", "expected a tensor of this name, got none.");
-  return toFloat32(entry.dtype, await tensors.read(name));
-}
-
-/** The rotary frequencies that the checkpoint stores; undefined if it stores none. */
-async function readFrequencies(
-  tensors: CheckpointTensors,
-  { notes: { ropeFrequencies: pattern, prefix } }: OpenedModel,
-): Promise<Float32Array | undefined> {
-  const name = pattern && [...tensors.entries.keys()].find((each) => pattern.test(each) || pattern.test(prefix + each));
-  return name === undefined ? undefined : readTensor(tensors, name);
+function storedTensors(tensors: CheckpointTensors): StoredTensors {
+  const entries = [...tensors.entries];
+  return {
+    shapes: new Map(entries.map(([name, { shape }]) => [name, shape])),
+    dtypes: new Map(entries.map(([name, { dtype }]) => [name, dtype])),
+    async read(name) {
+      const entry = tensors.entries.get(name);
+      if (entry === undefined) throw new FormatError(name, "", "expected a tensor of this name, got none.");
+      return toFloat32(entry.dtype, await tensors.read(name));
+    },
+  };
 }
 
 const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;

@@ -1,14 +1,11 @@
 /** The work of `cloze predict`: reads records and writes them with their predictions, in order, as a stream. */
-import { CsvParser, JsonlParser, type Row } from "@cloze/data";
-import { ConfigError } from "@cloze/errors";
-import type { Fields, Task, TaskModel } from "@cloze/tasks";
+import type { Fields, TaskModel } from "@cloze/tasks";
 import { readRecords, type Located } from "@cloze/tasks/node";
 import { formatDuration, formatInteger } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { outputFile } from "./encoder-options.ts";
 import { columnsOf } from "./finetune.ts";
-import type { Io } from "./io.ts";
 import { formatOfOutput, writePredictions, type Predicted } from "./prediction-files.ts";
 import { openTask, startTask } from "./task-models.ts";
 
@@ -16,7 +13,7 @@ export interface PredictOptions {
   readonly checkpoint: string;
   readonly data: string;
   readonly out: string;
-  readonly format: "jsonl" | "csv" | "tsv" | undefined;
+  readonly format: "jsonl" | "csv" | "tsv" | "text" | undefined;
   readonly columns: string | undefined;
   readonly batchTokens: number;
   readonly precision: "f32" | "f16" | "bf16";
@@ -42,14 +39,12 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
       `${task.kind}${task.labels.length > 0 && task.kind !== "regression" ? ` (${task.labels.length} labels)` : ""}; ` +
         place,
     );
-    const records =
-      options.data === "-"
-        ? stdinRecords(task, io, options)
-        : readRecords(task, path(options.data), {
-            labelled: false,
-            ...columnsOf(options.columns),
-            ...(options.format && { format: options.format }),
-          });
+    const records = readRecords(task, path(options.data), {
+      labelled: false,
+      stdin: io.stdin,
+      ...columnsOf(options.columns),
+      ...(options.format && { format: options.format }),
+    });
     const count = await writePredictions(predictions(model, records), { out, format, task, io });
     await model.dispose();
     const seconds = (performance.now() - started) / 1000;
@@ -81,47 +76,4 @@ async function* predictions(
     const { fields, record } = waiting.shift() as Located<object>;
     yield { fields: fields ?? (record as Fields), output };
   }
-}
-
-/** Records from standard input: JSONL, unless `--format` names another format. */
-async function* stdinRecords(
-  task: Task,
-  io: Io,
-  { format = "jsonl", columns }: PredictOptions,
-): AsyncGenerator<Located<object>, void, undefined> {
-  const named = columnsOf(columns).columns;
-  const list = Array.isArray(named) ? (named as readonly string[]) : undefined;
-  const parser =
-    format === "jsonl"
-      ? new JsonlParser({ file: "stdin" })
-      : new CsvParser({
-          file: "stdin",
-          delimiter: format === "tsv" ? "\t" : ",",
-          header: list === undefined,
-          quotes: format !== "tsv",
-        });
-  const located = ({ values, place }: Row): Located<object> => {
-    const where = `stdin, line ${place}`;
-    const cells = Object.values(values);
-    if (list !== undefined && list.length !== cells.length)
-      throw new ConfigError(`${where}: expected columns ${list.join(", ")}, got ${cells.length} of them.`);
-    const fields: Fields =
-      list === undefined
-        ? {
-            ...values,
-            ...Object.fromEntries(
-              Object.entries(named ?? {}).map(([ours, theirs]) => [ours, values[theirs as string]]),
-            ),
-          }
-        : Object.fromEntries(list.map((name, i) => [name, cells[i]]));
-    return { where, fields, record: task.read(fields, where, false) };
-  };
-  let count = 0;
-  const counted = (rows: readonly Row[]): readonly Located<object>[] => {
-    count += rows.length;
-    return rows.map(located);
-  };
-  for await (const chunk of io.stdin) yield* counted(parser.push(chunk));
-  yield* counted(parser.finish());
-  if (count === 0) throw new ConfigError("stdin: expected records, got nothing.");
 }

@@ -8,6 +8,7 @@
  * A file is either complete or absent: it is written beside its place and renamed at the end.
  */
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { rowJson } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { formatOfName } from "@cloze/data/node";
 import type { Task } from "@cloze/tasks";
@@ -76,6 +77,7 @@ const table =
   (delimiter: string, quote: (cell: string) => string): MakeWriter =>
   (task, write) => {
     let names: readonly string[] | undefined;
+    let known: ReadonlySet<string> = new Set();
     return {
       async record({ fields, output }) {
         const row = {
@@ -86,38 +88,48 @@ const table =
         };
         if (names === undefined) {
           names = Object.keys(row);
+          known = new Set(names);
           await write(`${names.map(quote).join(delimiter)}\n`);
         }
+        const other = Object.keys(row).find(
+          (name) => !known.has(name) && row[name] !== undefined && row[name] !== null,
+        );
+        if (other !== undefined)
+          throw new ConfigError(
+            `predict: expected records with the fields of the first one (${names.join(", ")}), which are ` +
+              `the columns of the table, got one with ${JSON.stringify(other)} too. Write .jsonl instead.`,
+          );
         await write(`${names.map((name) => quote(cellOf(row[name]))).join(delimiter)}\n`);
       },
       end: nothing,
     };
   };
 
+/** The text of a cell: numbers with the digits of their source, lists and objects as JSON. */
 const cellOf = (value: unknown): string =>
-  value === undefined || value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+  value === undefined || value === null ? "" : typeof value === "object" ? rowJson(value) : String(value);
 const quoted = (cell: string): string => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
 
 const writers: { readonly [F in Format]: MakeWriter } = {
   jsonl: (_task, write) => ({
-    record: ({ fields, output }) => write(`${JSON.stringify({ ...fields, prediction: output })}\n`),
+    record: ({ fields, output }) => write(`${rowJson({ ...fields, prediction: output })}\n`),
     end: nothing,
   }),
   csv: table(",", quoted),
   // TSV has no quotes: a tab or a line break becomes a space.
   tsv: table("\t", (cell) => cell.replace(/[\t\r\n]/g, " ")),
   answers: (_task, write) => {
-    const answers: Record<string, string> = {};
+    const answers = new Map<string, string>();
     return {
       async record({ fields: { id }, output }) {
-        if (typeof id !== "string" || id in answers)
+        const name = id === undefined || id === null ? undefined : String(id);
+        if (name === undefined || answers.has(name))
           throw new ConfigError(
-            `predict: expected an id of its own for each question, got ${JSON.stringify(id) ?? "none"}. Write ` +
-              ".jsonl instead.",
+            `predict: expected an id of its own for each question, got ${name ?? "none"}. Write .jsonl instead.`,
           );
-        answers[id] = (output as { readonly answer: string }).answer;
+        answers.set(name, (output as { readonly answer: string }).answer);
       },
-      end: () => write(`${JSON.stringify(answers, null, 1)}\n`),
+      end: () => write(`${JSON.stringify(Object.fromEntries(answers), null, 1)}\n`),
     };
   },
 };

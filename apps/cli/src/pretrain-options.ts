@@ -30,7 +30,7 @@ const HOW = {
     default: "esm2",
     checkpoint: { unless: ["esm2", "protbert", "amplify"] },
     help: ("esm2, protbert, amplify, or a checkpoint folder; without it that of --from, or the alphabet of the " +
-      "model's name") as string,
+      "model's name; a model of text needs it") as string,
   },
   objective: {
     kind: "scheduled",

@@ -1,18 +1,14 @@
 /** The work of `cloze pretrain`: resolves the options, trains, and reports. */
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import { framingLength, type PackedBatches } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import type { Objective } from "@cloze/objective";
 import {
-  checkpointsFolder,
   formatBytes,
   formatCount,
-  formatDuration,
   formatInteger,
   planTraining,
   ProgressWriter,
-  readMetrics,
-  renderReport,
   train,
   type ModelSource,
   type TrainOptions,
@@ -20,16 +16,17 @@ import {
   type Until,
   type Weights,
 } from "@cloze/trainer";
-import { writeFile } from "node:fs/promises";
 import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
-import { furtherMetrics } from "./further-metrics.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { tokenizerOfModel } from "./model-tokenizer.ts";
 import { findObjectives } from "./objectives.ts";
 import { optimizerOf, scheduleOf, withUsualRate } from "./optimizers.ts";
 import { byFlagName, flag, readObject, showValue, type Values } from "./options.ts";
+import { peakBytes, summary, writeReport } from "./pretrain-report.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
-import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { inExistingRun, inNewRun } from "./run-claim.ts";
+import { checkpointFolder, newestRun, readRunConfig, writeRunConfig } from "./run-folder.ts";
 import {
   costLines,
   deviceCosts,
@@ -37,14 +34,13 @@ import {
   percent,
   runCosts,
   timedCosts,
-  type CostLines,
   type DeviceCosts,
   type RunCosts,
 } from "./run-costs.ts";
 import { changesRows, heldOptions, runShape, runStages, stagesInWords, toldIn, valuesOf } from "./run-stages.ts";
 import { showProgress } from "./show-progress.ts";
 import { startingPoint } from "./starting-point.ts";
-import { holdsTokenizer, tokenizerFrom, tokenizerOfModel } from "./tokenizers.ts";
+import { holdsTokenizer, tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 import { validation } from "./validation.ts";
@@ -53,7 +49,10 @@ export type PretrainOptions = Values<typeof PRETRAIN_OPTIONS>;
 type PretrainContext = Pick<
   Context<typeof PRETRAIN_OPTIONS>,
   "options" | "given" | "json" | "io" | "path" | "print" | "note"
->;
+> & {
+  /** The name of a new run's folder in `runs/`. Default: the model's. */
+  readonly runName?: string;
+};
 
 /** The summary of a finished run: the trainer's result, and what the trainer does not know. */
 export interface PretrainSummary {
@@ -135,67 +134,44 @@ function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Rec
   };
 }
 
-/** Largest resident memory of this process so far. */
-export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
+/** The folder of the run to resume. */
+async function resumedRun({ options, io, path }: PretrainContext): Promise<string> {
+  if (options.resume !== "auto") return path(options.resume ?? "");
+  return options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
+}
 
-function summary(
-  { steps, tokens, trainLoss, evaluation, tokensPerSecond, seconds }: TrainResult,
-  unigramEntropy: number | undefined,
-  costs: CostLines,
-  run: string,
-  checkpoint: string,
-): string[] {
-  const floor =
-    unigramEntropy === undefined ? "" : `, unigram entropy of the same residues ${unigramEntropy.toFixed(4)}`;
-  return [
-    `${formatInteger(steps)} steps, ${formatCount(tokens)} tokens in ${formatDuration(seconds)}, ` +
-      `${formatCount(tokensPerSecond)} tokens/s, peak memory ${formatBytes(peakBytes())}`,
-    ...(trainLoss === undefined ? [] : [`training loss    ${trainLoss.toFixed(4)}`]),
-    ...(evaluation === undefined
-      ? []
-      : [
-          `validation loss  ${evaluation.loss.toFixed(4)} (perplexity ${evaluation.perplexity.toFixed(2)}, ` +
-            `accuracy ${(evaluation.accuracy * 100).toFixed(1)} %)${floor}`,
-          ...furtherMetrics(evaluation).map(([name, shown]) => `${name.padEnd(16)} ${shown}`),
-        ]),
-    ...costs.map(([name, shown]) => `${name.padEnd(16)} ${shown}`),
-    `report           ${join(run, "report.html")}`,
-    `checkpoint       ${checkpoint}`,
-  ];
+/** Runs `work` as the only writer of the run's folder. */
+async function inRunFolder<T>(context: PretrainContext, work: (run: string) => Promise<T>): Promise<T> {
+  const { options, io, path, runName = options.model } = context;
+  const where = "pretrain";
+  if (options.resume === undefined)
+    return inNewRun({ where, cwd: io.cwd, out: options.out && path(options.out), name: runName }, work);
+  const run = await resumedRun(context);
+  return inExistingRun(run, where, () => work(run));
 }
 
 /** The options in force: those given now, over those that a resumed run saved, over the defaults. */
-async function resolve({ options, given, io, path }: PretrainContext): Promise<{
+async function resolve(
+  { options, given, path }: PretrainContext,
+  run: string,
+): Promise<{
   readonly options: PretrainOptions;
   readonly given: ReadonlySet<string>;
-  readonly run: string;
   readonly resuming: boolean;
 }> {
   if (options.resume === undefined) {
-    const run = options.out === undefined ? await newRunFolder(io.cwd, options.model) : path(options.out);
-    if (await holdsRun(run))
-      throw new ConfigError(
-        `--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ` +
-          `${options.out}, or choose another.`,
-      );
     // A run from a checkpoint uses the tokenizer of this checkpoint, unless the user names another.
     const from =
       options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
     const tokenizer =
       from !== undefined && (await holdsTokenizer(from))
         ? from
-        : given.has("tokenizer")
+        : given.has("tokenizer") || options.data.length === 0
           ? options.tokenizer
-          : tokenizerOfModel(options.model);
+          : await tokenizerOfModel(options.model, path, "pretrain");
     const clip = options.clipPercentile !== undefined && !given.has("clip") ? 0 : options.clip;
-    return { options: { ...withUsualRate(options, given), tokenizer, clip }, given, run, resuming: false };
+    return { options: { ...withUsualRate(options, given), tokenizer, clip }, given, resuming: false };
   }
-  const run =
-    options.resume !== "auto"
-      ? path(options.resume)
-      : options.out !== undefined
-        ? path(options.out)
-        : await newestRun(io.cwd);
   const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
   const merged: Record<string, unknown> = { ...options };
   const newEnd = ENDS.some((key) => given.has(key));
@@ -209,7 +185,7 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
       );
     }
   }
-  return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), run, resuming: true };
+  return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), resuming: true };
 }
 
 /** Options that set the length of a run. */
@@ -220,6 +196,7 @@ const ENDS = ["steps", "epochs", "tokens", "budget"] as const;
  */
 async function setUp(
   context: PretrainContext,
+  run: string,
   signal: AbortSignal,
 ): Promise<{
   readonly training: TrainOptions;
@@ -230,7 +207,7 @@ async function setUp(
   readonly costs: DeviceCosts;
   readonly fill: number;
 }> {
-  const { options, given, run, resuming } = await resolve(context);
+  const { options, given, resuming } = await resolve(context, run);
   const { io, path, note } = context;
   if (options.data.length === 0)
     throw new ConfigError(
@@ -281,6 +258,7 @@ async function setUp(
     path,
     reading: options,
     env: io.env,
+    stdin: io.stdin,
     unit: unitOf(objective),
     window: { length: maxLength - framingLength(special), seed: options.seed },
   });
@@ -371,9 +349,13 @@ async function setUp(
   };
 }
 
-export async function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
-  const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, signal);
-  const { run, source } = training;
+export function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
+  return inRunFolder(context, (run) => trainIn(run, context, signal));
+}
+
+async function trainIn(run: string, context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
+  const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, run, signal);
+  const { source } = training;
   try {
     const unigramEntropy = await begin();
     const result = await train(training).finally(finish);
@@ -408,7 +390,8 @@ async function costsOf(
 
 /** The plan of a step on the device: kernels, the most frequent first, and memory. Nothing is written. */
 async function plan(context: PretrainContext, signal: AbortSignal): Promise<Result> {
-  const { training, dispose } = await setUp(context, signal);
+  const run = context.options.resume === undefined ? context.io.cwd : await resumedRun(context);
+  const { training, dispose } = await setUp(context, run, signal);
   try {
     const plans = await planTraining(training);
     const text = plans.flatMap(({ program, times, stage, plan: { backend, steps, stateBytes, peakBytes: peak } }) => {
@@ -442,45 +425,4 @@ function endOf(
   return epoch.sameSteps
     ? { steps: Math.max(1, Math.ceil(epochs * epoch.steps)) }
     : { tokens: Math.max(1, Math.ceil(epochs * epoch.tokens)) };
-}
-
-async function writeReport(
-  run: string,
-  source: Pick<ModelSource, "name">,
-  options: PretrainOptions,
-  result: TrainResult,
-  unigramEntropy: number | undefined,
-  costs: CostLines,
-): Promise<void> {
-  const { rows } = readMetrics(join(run, "metrics.jsonl"));
-  const { evaluation } = result;
-  const summary = {
-    model: source.name,
-    parameters: formatInteger(result.parameters),
-    steps: formatInteger(result.steps),
-    tokens: formatInteger(result.tokens),
-    ...(evaluation === undefined
-      ? {}
-      : {
-          "validation loss": evaluation.loss.toFixed(4),
-          perplexity: evaluation.perplexity.toFixed(2),
-          accuracy: `${(evaluation.accuracy * 100).toFixed(1)} %`,
-          MCC: evaluation.mcc.toFixed(3),
-          ...Object.fromEntries(furtherMetrics(evaluation)),
-        }),
-    "tokens per second": formatCount(result.tokensPerSecond),
-    "training time": formatDuration(result.seconds),
-    ...Object.fromEntries(costs),
-    checkpoint: relative(run, result.checkpoint) || checkpointsFolder(run),
-  };
-  await writeFile(
-    join(run, "report.html"),
-    renderReport({
-      title: `${source.name} · ${options.objective}`,
-      config: byFlagName(options),
-      rows,
-      summary,
-      ...(unigramEntropy === undefined ? {} : { unigramEntropy }),
-    }),
-  );
 }

@@ -13,9 +13,9 @@ import type { Context, Result } from "./command.ts";
 import { SAMPLE_FILE, SAMPLE_NAME } from "./data-sources.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { loadModel } from "./model-files.ts";
-import { newRunFolder } from "./run-folder.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
-import { peakBytes, runPretraining, type PretrainOptions } from "./pretrain.ts";
+import { runPretraining, type PretrainOptions } from "./pretrain.ts";
+import { peakBytes } from "./pretrain-report.ts";
 import { SPLIT_SEED } from "./training-data.ts";
 
 const SAMPLE = fileURLToPath(new URL("../sample/", import.meta.url));
@@ -91,11 +91,10 @@ export async function quickstart({ options, ...context }: QuickstartContext): Pr
     context.note("Stopping after the steps under way; press Ctrl-C again to end at once."),
   );
   try {
-    const out = options.out ?? (await newRunFolder(io.cwd, "quickstart"));
     context.note("A small ESM-2 learns from 5,500 proteins (UniProt Consortium, CC BY 4.0).");
     const given = new Set<string>();
     const { run, result, unigramEntropy } = await runPretraining(
-      { ...context, given, options: { ...SETTINGS, steps: options.steps, out } },
+      { ...context, given, runName: "quickstart", options: { ...SETTINGS, steps: options.steps, out: options.out } },
       interrupt.signal,
     );
     const place = relative(io.cwd, run) || run;

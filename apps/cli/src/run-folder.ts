@@ -13,18 +13,12 @@ const exists = async (path: string): Promise<boolean> => (await stat(path).catch
 /** True if the folder holds a run. */
 export const holdsRun = (folder: string): Promise<boolean> => exists(join(folder, CONFIG_FILE));
 
-/** The first free name of `runs/NAME-1`, `runs/NAME-2`, …. */
-export async function newRunFolder(cwd: string, name: string): Promise<string> {
-  const clean =
-    name
-      .replace(/\.json$/, "")
-      .replace(/.*[/\\]/, "")
-      .replace(/[^\w.-]+/g, "-") || "run";
-  for (let n = 1; ; n++) {
-    const folder = join(cwd, "runs", `${clean}-${n}`);
-    if (!(await exists(folder))) return folder;
-  }
-}
+/** The name of a new run's folder, without its number: of a model's name, or of its config.json. */
+export const runNameOf = (model: string): string =>
+  model
+    .replace(/\.json$/, "")
+    .replace(/.*[/\\]/, "")
+    .replace(/[^\w.-]+/g, "-") || "run";
 
 /** The run of `runs/` that was written last. */
 export async function newestRun(cwd: string): Promise<string> {

@@ -1,19 +1,31 @@
 /**
  * Reader of sequences from files. It reads the files twice: first for names, lengths and mistakes, before any
- * computation; then for the sequences themselves.
+ * computation; then for the sequences themselves. The sequences of a pipe, which can be read once, are kept in memory.
  *
  * A file is FASTA, or text: a line of plain text, or a row of JSONL, CSV, TSV or Parquet. The id of a FASTA sequence is
  * the first word of its header; the id of a text is the number of its line or row. Ids are made unique in the order of
  * the files: a repeated id gets `#2`, `#3`, …. A record without an id is `record-7`, by its number. Memory: ids and
  * lengths.
  */
-import { readDocuments, readFasta, resolveSources, type DataSource } from "@cloze/data/node";
+import {
+  inputOf,
+  readDocuments,
+  readFasta,
+  refusePipesTwice,
+  resolveSources,
+  type DataFormat,
+  type DataSource,
+} from "@cloze/data/node";
 import { ConfigError, FormatError } from "@cloze/errors";
 import { IssueCounter, isTextTokenizer, type EncodingIssues, type Tokenizer } from "@cloze/tokenizer";
 
 export interface SequenceFileOptions {
   /** For rows: the field or column with the text. Default "text", else "sequence". */
   readonly field?: string | undefined;
+  /** Default: the ending of a name decides its format. */
+  readonly format?: DataFormat | undefined;
+  /** Standard input, which the name "-" stands for. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
 }
 
 export interface SequenceFiles {
@@ -41,17 +53,20 @@ export async function readSequenceFiles(
   const taken = new Set<string>();
   const counter = new IssueCounter();
   const noun = isTextTokenizer(tokenizer) ? "tokens" : "residues";
-  const sources = (
-    await Promise.all(
-      files.map(async (file) => (await resolveSources([path(file)])).map((source) => ({ file, source }))),
-    )
-  ).flat();
+  await refusePipesTwice(files.map(path));
+  const { format, stdin } = options;
+  const found = { ...(format === undefined ? {} : { format }), ...(stdin === undefined ? {} : { stdin }) };
+  const sources: { readonly file: string; readonly source: DataSource; readonly held: string[] | undefined }[] = [];
+  for (const file of files)
+    for (const source of await resolveSources([path(file)], found))
+      sources.push({ file, source, held: "pipe" in source.place ? [] : undefined });
   let duplicates = 0;
   let unnamed = 0;
-  for (const { file, source } of sources) {
+  for (const { file, source, held } of sources) {
     let record = 0;
     for await (const { header, text } of recordsOf(source, options)) {
       record++;
+      held?.push(text);
       const word = header.trim().split(/\s/, 1)[0] ?? "";
       const name = word === "" ? `record-${ids.length + 1}` : word;
       const id = free(name, taken);
@@ -74,7 +89,9 @@ export async function readSequenceFiles(
     unnamed,
     issues: counter.issues(),
     async *texts() {
-      for (const { source } of sources) for await (const { text } of recordsOf(source, options)) yield text;
+      for (const { source, held } of sources)
+        if (held !== undefined) yield* held;
+        else for await (const { text } of recordsOf(source, options)) yield text;
     },
   };
 }
@@ -90,9 +107,9 @@ async function* recordsOf(
   source: DataSource,
   { field }: SequenceFileOptions,
 ): AsyncGenerator<{ readonly header: string; readonly text: string }> {
-  if (source.format === "fasta" && "path" in source.place) {
+  if (source.format === "fasta") {
     const decoder = new TextDecoder();
-    for await (const { header, sequence } of readFasta(source.place.path).records())
+    for await (const { header, sequence } of readFasta(inputOf(source)).records())
       yield { header, text: decoder.decode(sequence) };
     return;
   }

@@ -1,10 +1,11 @@
 /**
  * YAML files of two sources: files in a folder of this package, opened by name, and files of the user, opened by path.
  */
-import { readFile, readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "@cloze/errors";
 import { didYouMean } from "./suggest.ts";
+import { wholeText } from "./whole-text.ts";
 
 const EXTENSION = ".yaml";
 
@@ -36,7 +37,7 @@ export async function readShipped(
   const { what, help } = kind;
   const isFile = /\.ya?ml$|[/\\]/.test(given);
   const file = isFile ? path(given) : placeOf(kind) + given + EXTENSION;
-  const text = await readFile(file, "utf8").catch(async (cause: NodeJS.ErrnoException) => {
+  await stat(file).catch(async (cause: NodeJS.ErrnoException) => {
     if (isFile)
       throw new ConfigError(
         `${what} ${given}: expected a YAML file there, got ` +
@@ -50,5 +51,5 @@ export async function readShipped(
       { cause },
     );
   });
-  return { text, file };
+  return { text: await wholeText(file, given), file };
 }

@@ -13,10 +13,6 @@ import { didYouMean } from "./suggest.ts";
 
 export const TOKENIZER_NAMES = ["esm2", "protbert", "amplify"] as const;
 
-/** The tokenizer of a published protein model, by the model's name; ESM-2's tokenizer for any other name. */
-export const tokenizerOfModel = (model: string): string =>
-  TOKENIZER_NAMES.find((name) => model.startsWith(name)) ?? "esm2";
-
 const FILES = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"] as const;
 
 /**

@@ -20,10 +20,10 @@ export interface TrainingData {
 }
 
 export async function openTrainingData(request: DataRequest): Promise<TrainingData> {
-  const { files, validShare, path, env = {}, reading, tokenizer } = request;
+  const { files, validShare, path, env = {}, stdin, reading, tokenizer } = request;
   const shown = files.join(" ");
   const parts: DataPart[] = [];
-  const named = await resolveData({ names: files, format: reading?.format, path, env, where: "--data " });
+  const named = await resolveData({ names: files, format: reading?.format, path, env, stdin, where: "--data " });
   for (const group of groupsOf(named)) parts.push(await openPart(group, request));
   for (const part of parts) refuseUnknown(part, shown, tokenizer);
 

@@ -17,7 +17,7 @@ export interface Ran {
 export interface Cli {
   readonly dir: string;
   run(...argv: readonly string[]): Promise<Ran>;
-  piped(input: string, ...argv: readonly string[]): Promise<Ran>;
+  piped(input: string | Uint8Array, ...argv: readonly string[]): Promise<Ran>;
   write(name: string, text: string | Uint8Array): string;
 }
 
@@ -28,7 +28,7 @@ export function cli(
 ): Cli {
   const dir = mkdtempSync(join(tmpdir(), "cloze-cli-"));
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
-  const piped = async (input: string, ...argv: readonly string[]): Promise<Ran> => {
+  const piped = async (input: string | Uint8Array, ...argv: readonly string[]): Promise<Ran> => {
     let out = "";
     let err = "";
     const io: Io = {
@@ -43,7 +43,7 @@ export function cli(
         },
       },
       stdin: (async function* () {
-        if (input !== "") yield new TextEncoder().encode(input);
+        if (input.length > 0) yield typeof input === "string" ? new TextEncoder().encode(input) : input;
       })(),
       cwd: dir,
       env,

@@ -27,6 +27,5 @@ export { latestComplete, stepDirectory, type LatestCheckpoint } from "./node/lat
 export { manifestFile, verifyDirectory, type ManifestEntry } from "./node/manifest.ts";
 export { cleanLeftovers } from "./node/leftovers.ts";
 export { readJson, readText, writeJson } from "./node/json-file.ts";
-export { ownerState, ownerTag } from "./node/owner.ts";
 export { makeFolder } from "./node/make-folder.ts";
 export { StorageError, errnoOf, ignoring, onStorage } from "./node/storage-error.ts";

@@ -44,6 +44,8 @@ export {
 } from "./shards/fasta-collector.ts";
 export { TextParser, DOCUMENT_RULES, type DocumentRule, type TextOptions } from "./formats/text-parser.ts";
 export { JsonlParser } from "./formats/jsonl-parser.ts";
+export { NumberText, finiteNumber } from "./formats/number-text.ts";
+export { parseRowJson, rowJson } from "./formats/row-json.ts";
 export { CsvParser, type CsvOptions } from "./formats/csv-parser.ts";
 export { openParquet, type ParquetFile, type RangeReader } from "./formats/parquet-rows.ts";
 export { httpFile, type Fetch, type HttpFileOptions } from "./formats/http-file.ts";

@@ -2,7 +2,11 @@
 export { readFasta, type FastaFile, type FastaRecord, type ReadFastaOptions } from "./formats/read-fasta.ts";
 export {
   DATA_FORMATS,
+  refusePipe,
   formatOfName,
+  headOf,
+  inputOf,
+  refusePipesTwice,
   resolveSources,
   type DataFormat,
   type DataSource,
@@ -10,6 +14,8 @@ export {
 } from "./corpus/sources.ts";
 export { readDocuments, type DocumentReader, type ReadDocumentsOptions } from "./corpus/read-documents.ts";
 export { readRows, type RowCounts, type RowOptions } from "./corpus/read-rows.ts";
+export { decodeText } from "./formats/mistaken-formats.ts";
+export { Pipe, STDIN_NAME } from "./formats/pipe.ts";
 export { readChunks, type ReadChunksOptions } from "./formats/read-chunks.ts";
 export { fastaDatasets } from "./shards/fasta-datasets.ts";
 export { PRESETS, PUBLISHED_SPLIT, type Preset, type PresetName } from "./corpus/presets.ts";

@@ -201,7 +201,7 @@ describe("resolveSources", () => {
 
   it("refuses what it cannot tell or find", async () => {
     await expect(source(write("what.dat", "words\n"))).rejects.toThrow(
-      /what\.dat: expected a name that ends in \.fasta, \.txt, .*Pass its format: fasta, text/,
+      /what\.dat: expected a name that ends in \.fasta, \.txt, .*Name its format \(--format\): fasta, text/,
     );
     await expect(source(folder)).rejects.toThrow(/expected a file, got a folder/);
     await expect(source("none.txt")).rejects.toThrow("none.txt: expected a file, found nothing there. Check the path.");

@@ -10,7 +10,8 @@
 import { createHash, type Hash } from "node:crypto";
 import { constants, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { ignoring, onStorage, ownerState, ownerTag } from "@cloze/checkpoint/node";
+import { ignoring, onStorage } from "@cloze/checkpoint/node";
+import { ownerState, ownerTag } from "@cloze/lock";
 import { asked, fileUrl, headersFor, isTransient, pause, type RepoFile } from "./api.ts";
 import { makeInside, type RepoCache } from "./cache.ts";
 import { errorOfStatus, HubError, networkError } from "./hub-error.ts";

@@ -18,7 +18,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openCheckpointTensors, ownerTag } from "@cloze/checkpoint/node";
+import { openCheckpointTensors } from "@cloze/checkpoint/node";
+import { ownerTag } from "@cloze/lock";
 import { HubError, resolveModel, type HubOptions } from "../src/index.ts";
 import { commit, etagOf, fakeHub, sha256, type FakeFile, type FakeHub } from "./fake-hub.ts";
 import { tinyModel, weights } from "./tiny-model.ts";
@@ -175,7 +176,7 @@ describe("several processes", () => {
     const lock = join(hub.cacheDir, ".locks", "models--owner--tiny", `${sha256(weights.bytes)}.cloze.lock`);
     const notes: string[] = [];
     mkdirSync(dirname(lock), { recursive: true });
-    writeFileSync(lock, ownerTag().replace(/^.{8}/, "00000000"));
+    writeFileSync(lock, JSON.stringify({ owner: ownerTag().replace(/^.{8}/, "00000000") }));
     const under = resolveModel("owner/tiny", { ...hub.options, onNote: (note) => notes.push(note) });
     await until(() => notes.length > 0);
     expect(notes).toEqual(["model.safetensors: another process is downloading it; waiting for that"]);

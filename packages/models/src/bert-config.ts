@@ -9,8 +9,12 @@ import { configObject, configText, otherKeys, readFields, writeFields, type Fiel
 /** Activations by their names in `hidden_act`; some activations have two names. */
 const ACTIVATIONS: Readonly<Record<string, (x: Tensor<"f32">) => Tensor<"f32">>> = {
   gelu,
+  gelu_python: gelu,
   gelu_new: geluTanh,
+  gelu_fast: geluTanh,
+  gelu_accurate: geluTanh,
   gelu_pytorch_tanh: geluTanh,
+  gelu_python_tanh: geluTanh,
   relu,
   silu,
   swish: silu,
@@ -28,7 +32,7 @@ export interface BertConfig {
   /** Number of rows of the table of token types (first or second text). */
   readonly types: number;
   readonly padTokenId: number;
-  /** The name in config.json: gelu, gelu_new, gelu_pytorch_tanh, relu, silu, swish. */
+  /** The name in config.json: gelu, gelu_new, relu, silu, or another name of one of these. */
   readonly activation: string;
   readonly layerNormEps: number;
   /** The decoder is the table of word embeddings. */
@@ -158,7 +162,7 @@ const FIELDS = {
   intermediate: ["intermediate_size", 3072],
   maxPositions: ["max_position_embeddings", 512],
   types: ["type_vocab_size", 2],
-  padTokenId: ["pad_token_id", 0],
+  padTokenId: ["pad_token_id", 0, "or null"],
   layerNormEps: ["layer_norm_eps", 1e-12],
   hiddenDropoutRate: ["hidden_dropout_prob", 0.1],
   attentionDropoutRate: ["attention_probs_dropout_prob", 0.1],
@@ -189,19 +193,11 @@ export function parseBertConfig(json: unknown, file = "config.json"): BertConfig
     position_embedding_type: positions = "absolute",
     hidden_act: activation = "gelu",
     classifier_dropout: dropout,
-    pruned_heads: pruned,
   } = given;
   if (positions !== "absolute")
     throw new UnsupportedError(
       `${file}, position_embedding_type: only "absolute" (a learnt vector for each place) is built here, got ` +
         `${JSON.stringify(positions)}.`,
-    );
-  for (const key of ["is_decoder", "add_cross_attention"]) {
-    if (given[key] === true) throw new UnsupportedError(`${file}, ${key}: only encoders are built here, got true.`);
-  }
-  if (typeof pruned === "object" && pruned !== null && Object.keys(pruned).length > 0)
-    throw new UnsupportedError(
-      `${file}, pruned_heads: only whole layers are built here, got ${JSON.stringify(pruned).slice(0, 60)}.`,
     );
   if (dropout !== undefined && dropout !== null && typeof dropout !== "number")
     throw new UnsupportedError(

@@ -10,6 +10,7 @@ import {
   type OpenOptions,
 } from "./family.ts";
 import { flopsPerToken } from "./flops.ts";
+import { unknownKeys } from "./config-keys.ts";
 import { labelsOf } from "./labels.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
@@ -42,6 +43,7 @@ export const bertFamily: ModelFamily = {
       buffers: {},
       extraParameters: new Map(),
       labels: labelsOf(extra, file),
+      unknownKeys: unknownKeys(extra, "bert"),
       head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES),
       notes: bertCheckpoint,
       flopsPerToken: (seq, options) => flopsPerToken(config, seq, options),

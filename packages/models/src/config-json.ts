@@ -5,19 +5,26 @@
  * same here and in transformers.
  */
 import { FormatError } from "@cloze/errors";
+import { refuseForeignKeys } from "./config-keys.ts";
 
 /**
  * A field here, its key in config.json, and the default of a missing key (undefined: the key is required). The type of
- * the default is the type of the field.
+ * the default is the type of the field. "or null": null has the meaning of a missing key; otherwise null is refused, as
+ * transformers refuses it.
  */
-export type FieldTable = Readonly<Record<string, readonly [key: string, missing: number | boolean | undefined]>>;
+export type FieldTable = Readonly<
+  Record<string, readonly [key: string, missing: number | boolean | undefined, nullable?: "or null"]>
+>;
 
 /** The fields of a table: a boolean where the default is a boolean, else a number. */
 export type Fields<T extends FieldTable> = { readonly [K in keyof T]: T[K][1] extends boolean ? boolean : number };
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Throws FormatError if `json` is not an object of this `model_type`. */
+/**
+ * Throws FormatError if `json` is not an object of this `model_type`, UnsupportedError for the keys of another model
+ * (`refuseForeignKeys`).
+ */
 export function configObject(json: unknown, type: string, file: string): Json {
   if (typeof json !== "object" || json === null || Array.isArray(json))
     throw new FormatError(
@@ -32,6 +39,7 @@ export function configObject(json: unknown, type: string, file: string): Json {
       "model_type",
       `expected "${type}", got ${JSON.stringify(given["model_type"])}. Another model of @cloze/models may open it.`,
     );
+  refuseForeignKeys(given, type, file);
   return given;
 }
 
@@ -40,8 +48,8 @@ export function configObject(json: unknown, type: string, file: string): Json {
  */
 export function readFields<T extends FieldTable>(given: Json, table: T, file: string): Fields<T> {
   return Object.fromEntries(
-    Object.entries(table).map(([field, [key, missing]]) => {
-      const value = given[key] ?? missing;
+    Object.entries(table).map(([field, [key, missing, nullable]]) => {
+      const value = given[key] === undefined || (given[key] === null && nullable) ? missing : given[key];
       const kind = typeof missing === "boolean" ? "boolean" : "number";
       if (typeof value !== kind)
         throw new FormatError(

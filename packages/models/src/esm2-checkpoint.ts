@@ -15,7 +15,7 @@ import type { Esm2Config } from "./esm2-config.ts";
 export const esm2Checkpoint: CheckpointNotes & { readonly ropeFrequencies: RegExp } = {
   prefix: "esm.",
   renamed: NORMS_OF_OLD,
-  ignored: [/^esm\.embeddings\.position_ids$/, /^esm\.embeddings\.position_embeddings\.weight$/, /^esm\.pooler\./],
+  ignored: [/^esm\.embeddings\.position_ids$/, /^esm\.embeddings\.position_embeddings\.weight$/],
   tied: { "lm_head.decoder.weight": "esm.embeddings.word_embeddings.weight" },
   optional: [/^esm\.contact_head\.regression\.(weight|bias)$/],
   // The frequencies of a layer, of the model, or (transformers 5.23) of a layer called "*".

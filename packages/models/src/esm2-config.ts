@@ -120,8 +120,8 @@ const FIELDS = {
   hiddenDropoutRate: ["hidden_dropout_prob", 0.1],
   attentionDropoutRate: ["attention_probs_dropout_prob", 0.1],
   initializerRange: ["initializer_range", 0.02],
-  tokenDropout: ["token_dropout", false],
-  embLayerNormBefore: ["emb_layer_norm_before", false],
+  tokenDropout: ["token_dropout", false, "or null"],
+  embLayerNormBefore: ["emb_layer_norm_before", false, "or null"],
   tieWordEmbeddings: ["tie_word_embeddings", true],
 } as const satisfies FieldTable;
 
@@ -147,10 +147,8 @@ export function parseEsm2Config(json: unknown, file = "config.json"): Esm2Config
       `${file}, position_embedding_type: only "rotary" (ESM-2) is built here, got ${JSON.stringify(positions)} ` +
         "(ESM-1b and ESM-1v).",
     );
-  for (const key of ["is_folding_model", "is_decoder", "add_cross_attention"]) {
-    if (given[key] === true)
-      throw new UnsupportedError(`${file}, ${key}: only the encoder and its heads are built here, got true.`);
-  }
+  if (given["is_folding_model"] === true)
+    throw new UnsupportedError(`${file}, is_folding_model: only the encoder and its heads are built here, got true.`);
   const extra = otherKeys(given, [...Object.values(FIELDS).map(([key]) => key), ...Object.keys(FIXED)]);
   return checkEsm2Config({ ...readFields(given, FIELDS, file), ...(extra && { extra }) });
 }

@@ -21,6 +21,7 @@ import {
   type OpenOptions,
 } from "./family.ts";
 import { flopsPerToken } from "./flops.ts";
+import { unknownKeys } from "./config-keys.ts";
 import { labelsOf } from "./labels.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
@@ -65,6 +66,7 @@ function opened(config: Esm2Config, head: OpenedModel["head"], options: Esm2Opti
     padId: config.padTokenId,
     buffers: model.buffers,
     labels: labelsOf(extra, file),
+    unknownKeys: unknownKeys(extra, "esm"),
     notes: esm2Checkpoint,
     // Every ESM-2 model of transformers has a contact head.
     extraParameters: parametersOf((scope) => {

@@ -21,6 +21,7 @@ import {
   dropoutLayer,
   layerNormLayer,
   linear,
+  pooler,
   project,
   tokenTable,
   transformerLayers,
@@ -83,6 +84,11 @@ export interface Esm2 extends MaskedLm, SequenceClassifier, TokenClassifier {
   /** All states, for inference. A program pays only for the states that it puts out. */
   outputs(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
   /**
+   * The pooled output `[n, hidden]` of the hidden states `[n, hidden]` of first tokens: tanh(dense(first)). Only a
+   * checkpoint of transformers' EsmModel has its parameters.
+   */
+  pool(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
+  /**
    * Contact probabilities `[batch, seq - 2, seq - 2]` of residues, without `<cls>` and the last column; one sequence a
    * row. Where a sequence is shorter than its row, the values beyond its residues have no meaning.
    */
@@ -117,6 +123,7 @@ export function esm2(config: Esm2Config, options: Esm2Options = {}): Esm2 {
         init: weights(config),
       });
     },
+    pool: (scope, first) => pooler(scope.at("esm.pooler"), first, { init: weights(config) }),
     contacts: (scope, inputs, attentions) => contactHead(scope.at("esm.contact_head"), config, inputs, attentions),
   };
 }
@@ -241,7 +248,8 @@ function sequenceHead(
 
 /**
  * Logistic regression over the attention maps of all layers and heads. Each map is symmetrised and corrected for the
- * average product (APC, Dunn et al. 2008): m - rowsum(m) colsum(m) / sum(m).
+ * average product (APC, Dunn et al. 2008): m - rowsum(m) colsum(m) / sum(m). No objective trains it. A new one is zero,
+ * by which a reader of the checkpoint tells that it says nothing.
  */
 function contactHead(
   scope: Scope,
@@ -253,7 +261,7 @@ function contactHead(
   const { heads, eosTokenId } = config;
   return scope.within(() => {
     const features = config.layers * heads;
-    const weight = scope.param("regression.weight", [1, features], weights(config));
+    const weight = scope.param("regression.weight", [1, features], { kind: "zeros" });
     const bias = scope.param("regression.bias", [1], { kind: "zeros" });
     const residue = segments.greater(0).and(ids.equal(eosTokenId).not()).cast("f32");
     const pairs = residue.reshape([batch, 1, seq, 1]).mul(residue.reshape([batch, 1, 1, seq]));

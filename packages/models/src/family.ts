@@ -83,6 +83,8 @@ export interface OpenedModel {
   readonly padId: number;
   /** Names of a classifier's labels from the configuration. LABEL_0 and LABEL_1 where the configuration has none. */
   readonly labels: readonly string[];
+  /** Keys of the configuration that no model here reads, and that transformers does not read either. */
+  readonly unknownKeys: readonly string[];
   /** The head that `architectures` of the configuration names. Undefined where it names no head. */
   readonly head: Head | undefined;
   /** Tensors that are not trained and belong in a checkpoint. */

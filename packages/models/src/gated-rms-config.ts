@@ -99,6 +99,7 @@ export function gatedRmsExtra(given: Json, fields: FieldTable): Pick<GatedRmsCon
     "architectures",
     "hidden_act",
     "rms_norm",
+    "dim_head",
     ...Object.values(fields).map(([key]) => key),
   ]);
   return extra === undefined ? {} : { extra };

@@ -10,6 +10,7 @@ import {
 } from "./family.ts";
 import { gatedRmsFlopsPerToken, type GatedRms, type GatedRmsOptions } from "./gated-rms.ts";
 import type { GatedRmsConfig } from "./gated-rms-config.ts";
+import { unknownKeys } from "./config-keys.ts";
 import { labelsOf } from "./labels.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -66,6 +67,7 @@ function opened(
     buffers: {},
     extraParameters: new Map(),
     labels: labelsOf(extra, file),
+    unknownKeys: unknownKeys(extra, family.type),
     notes: family.notes,
     flopsPerToken: (seq, options) => gatedRmsFlopsPerToken(config, seq, options),
     configText: (saved = {}) => family.text(config, savedKeys(kind, extra, saved)),

@@ -86,6 +86,7 @@ export {
   headParameters,
   labelsJson,
   labelsOf,
+  openCheckpoint,
   openModel,
   publishedConfig,
   publishedNames,

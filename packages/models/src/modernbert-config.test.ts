@@ -171,7 +171,7 @@ describe("parseModernBertConfig", () => {
     [
       { ...published, rope_scaling: { factor: 2 } },
       UnsupportedError,
-      "rope_scaling: only plain rotary positions are built here",
+      "rope_scaling: expected plain rotary positions, got",
     ],
     [
       { ...published, hidden_activation: "mish" },

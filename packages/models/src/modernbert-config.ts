@@ -191,7 +191,7 @@ const FIELDS = {
   heads: ["num_attention_heads", 12],
   intermediate: ["intermediate_size", 1152],
   maxPositions: ["max_position_embeddings", 8192],
-  padTokenId: ["pad_token_id", 50_283],
+  padTokenId: ["pad_token_id", 50_283, "or null"],
   localWindow: ["local_attention", 128],
   layerNormEps: ["norm_eps", 1e-5],
   tieWordEmbeddings: ["tie_word_embeddings", true],
@@ -225,6 +225,7 @@ const OWN = [
   "global_attn_every_n_layers",
   "rope_parameters",
   "rope_scaling",
+  "sliding_window",
   "global_rope_theta",
   "local_rope_theta",
   "hidden_activation",
@@ -244,19 +245,16 @@ export function parseModernBertConfig(json: unknown, file = "config.json"): Mode
   const given = configObject(json, "modernbert", file);
   const fields = readFields(given, FIELDS, file);
   const { classifier_pooling: pooling = "cls", initializer_cutoff_factor: cut = 2 } = given;
-  if (given["rope_scaling"] !== undefined && given["rope_scaling"] !== null)
-    throw new UnsupportedError(
-      `${file}, rope_scaling: only plain rotary positions are built here, got ` +
-        `${JSON.stringify(given["rope_scaling"]).slice(0, 60)}.`,
-    );
   if (!(typeof pooling === "string" && Object.hasOwn(POOLINGS, pooling)))
     throw new FormatError(file, "classifier_pooling", `expected "cls" or "mean", got ${JSON.stringify(pooling)}.`);
   if (cut !== null && typeof cut !== "number")
     throw new FormatError(file, "initializer_cutoff_factor", `expected a number or null, got ${JSON.stringify(cut)}.`);
   const extra = otherKeys(given, [...OWN, ...Object.values(FIELDS).map(([key]) => key)]);
+  checkRopeParameters(given, file);
   const globalRopeBase = ropeBase(given, "full_attention", "global_rope_theta", 160_000, file);
   return checkModernBertConfig({
     ...fields,
+    localWindow: windowOf(given, file) ?? fields.localWindow,
     reach: reachOf(given, fields.layers, file),
     globalRopeBase,
     // The old meaning of null: local layers have no base of their own.
@@ -310,15 +308,56 @@ function reachOf(given: Json, layers: number, file: string): readonly AttentionR
   });
 }
 
+/** The local window from `sliding_window`, which counts one side of a token and wins over `local_attention`. */
+function windowOf({ sliding_window: side }: Json, file: string): number | undefined {
+  if (side === undefined) return undefined;
+  if (!(typeof side === "number" && Number.isSafeInteger(side) && side > 0))
+    throw new FormatError(
+      file,
+      "sliding_window",
+      `expected a whole number from 1, the tokens to one side, got ${JSON.stringify(side)}.`,
+    );
+  return 2 * side;
+}
+
+/**
+ * Throws for `rope_parameters` that are not nested by kind of layer, for scaled positions, and for keys that nobody
+ * reads.
+ */
+function checkRopeParameters({ rope_parameters: parameters }: Json, file: string): void {
+  if (parameters === undefined || parameters === null) return;
+  const fail = (place: string, expected: string, got: unknown): never => {
+    throw new FormatError(
+      file,
+      place,
+      `expected ${expected}, got ${JSON.stringify(got)?.slice(0, 80)}. transformers writes {"full_attention": ` +
+        '{"rope_type": "default", "rope_theta": 160000.0}, "sliding_attention": {"rope_type": "default", ' +
+        '"rope_theta": 10000.0}}.',
+    );
+  };
+  if (!isObject(parameters)) return fail("rope_parameters", "an object", parameters);
+  for (const [type, own] of Object.entries(parameters)) {
+    const at = `rope_parameters.${type}`;
+    if (!Object.hasOwn(LAYER_TYPES, type))
+      fail(at, `an object for each of ${Object.keys(LAYER_TYPES).join(" and ")}, and no other key`, own);
+    if (!isObject(own)) return fail(at, "an object", own);
+    for (const [key, value] of Object.entries(own)) {
+      if (key === "rope_theta" || (key === "partial_rotary_factor" && value === 1)) continue;
+      if (key !== "rope_type" && key !== "type") fail(`${at}.${key}`, "rope_type and rope_theta alone", value);
+      if (value !== "default")
+        throw new UnsupportedError(
+          `${file}, ${at}.${key}: only "default" is built here, got ${JSON.stringify(value)}.`,
+        );
+    }
+  }
+}
+
 /** The base from `rope_parameters`, if it is there; else from the older key. */
 function ropeBase(given: Json, type: string, older: string, missing: number, file: string): number {
   const { rope_parameters: parameters } = given;
   const own = isObject(parameters) ? parameters[type] : undefined;
-  const { rope_type: kind = "default", rope_theta: base = given[older] ?? missing } = isObject(own) ? own : {};
-  if (kind !== "default")
-    throw new UnsupportedError(
-      `${file}, rope_parameters.${type}.rope_type: only "default" is built here, got ${JSON.stringify(kind)}.`,
-    );
+  const { [older]: plain = missing } = given;
+  const { rope_theta: base = plain } = isObject(own) ? own : {};
   if (typeof base !== "number")
     throw new FormatError(
       file,

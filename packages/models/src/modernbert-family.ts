@@ -7,6 +7,7 @@ import {
   type OpenedModel,
   type OpenOptions,
 } from "./family.ts";
+import { unknownKeys } from "./config-keys.ts";
 import { labelsOf } from "./labels.ts";
 import {
   modernBert,
@@ -50,7 +51,11 @@ const idsOf = ({
 export const modernBertFamily: ModelFamily = {
   type: "modernbert",
   names: Object.keys(modernBertConfigs),
-  supersedes: { num_hidden_layers: ["layer_types"], global_attn_every_n_layers: ["layer_types"] },
+  supersedes: {
+    num_hidden_layers: ["layer_types"],
+    global_attn_every_n_layers: ["layer_types"],
+    local_attention: ["sliding_window"],
+  },
   published: (name) =>
     isSize(name)
       ? modernBertConfigJson({ ...modernBertConfigs[name], extra: idsOf({ start: 50_281, end: 50_282 }) })
@@ -85,6 +90,7 @@ function opened(
     buffers: {},
     extraParameters: new Map(),
     labels: labelsOf(extra, file),
+    unknownKeys: unknownKeys(extra, "modernbert"),
     notes: modernBertCheckpoint,
     flopsPerToken: (seq, options) => modernBertFlopsPerToken(config, seq, options),
     configText: (saved = {}) => modernBertConfigText(config, savedKeys(kind, extra, saved)),

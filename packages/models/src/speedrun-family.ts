@@ -7,6 +7,7 @@ import {
   type OpenedModel,
   type OpenOptions,
 } from "./family.ts";
+import { unknownKeys } from "./config-keys.ts";
 import { labelsOf } from "./labels.ts";
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
 import {
@@ -77,6 +78,7 @@ function opened(
     buffers: {},
     extraParameters: new Map(),
     labels: labelsOf(extra, file),
+    unknownKeys: unknownKeys(extra, "cloze_speedrun"),
     notes: NOTES,
     flopsPerToken: (seq, options) => speedrunFlopsPerToken(config, seq, options),
     configText: (saved = {}) => speedrunConfigText(config, savedKeys(kind, extra, saved)),

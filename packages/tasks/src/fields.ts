@@ -1,5 +1,7 @@
 /** The fields of a record from a file, with errors that name the missing column and the existing columns. */
+import { NumberText, rowJson } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
+import type { LabelValue } from "./labels.ts";
 import type { Fields } from "./task.ts";
 
 /** Common names of the same column; the first is our name. */
@@ -31,6 +33,23 @@ export function optionalText(fields: Fields, name: FieldName, where: string): st
   return field(fields, name) === undefined ? undefined : textField(fields, name, where);
 }
 
+/**
+ * A label: a text, a number by the text that the file has (`1` and `1.0` are two labels), true or false. Undefined for
+ * anything else, NaN included.
+ */
+export function labelOf(value: unknown): LabelValue | undefined {
+  if (value instanceof NumberText) return value.text;
+  if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
+  return typeof value === "string" || typeof value === "boolean" ? value : undefined;
+}
+
+/** The texts of a list of labels; undefined if the value is not such a list. */
+export function labelTexts(value: unknown): readonly string[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const labels = value.map(labelOf);
+  return labels.every((label) => label !== undefined) ? labels.map(String) : undefined;
+}
+
 /** A list of texts. In a file of columns, a text of words separated by spaces. */
 export function listField(fields: Fields, name: FieldName, where: string): readonly string[] {
   const value = field(fields, name);
@@ -44,7 +63,9 @@ export function missing(fields: Fields, name: FieldName, expected: string, value
   const got =
     value === undefined
       ? `the columns ${Object.keys(fields).join(", ") || "(none)"}`
-      : JSON.stringify(value).slice(0, 40);
+      : typeof value === "number" && Number.isNaN(value)
+        ? "NaN"
+        : rowJson(value).slice(0, 40);
   return new ConfigError(
     `${where}: expected ${expected} in a column ` +
       `"${ALIASES[name][0]}"${ALIASES[name].length > 1 ? ` (or ${ALIASES[name].slice(1).join(", ")})` : ""}, got ` +

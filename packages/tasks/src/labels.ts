@@ -3,12 +3,16 @@ import { ConfigError } from "@cloze/errors";
 
 export type LabelValue = string | number | boolean;
 
-/** Distinct names in a fixed order: numbers by value, texts by characters. */
+/** Distinct names in a fixed order: numbers by value, of whatever size, texts by characters. */
 export function labelNames(values: Iterable<LabelValue>): readonly string[] {
   const names = [...new Set(Array.from(values, String))];
+  if (names.every((name) => /^-?\d+$/.test(name)))
+    return names.sort((a, b) => order(BigInt(a), BigInt(b)) || order(a, b));
   const numbers = names.every((name) => name.trim() !== "" && Number.isFinite(Number(name)));
-  return names.sort(numbers ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  return names.sort((a, b) => (numbers ? Number(a) - Number(b) : 0) || order(a, b));
 }
+
+const order = <T extends string | bigint>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** The number of a label. Throws ConfigError for a missing or unknown label; the message begins with `where`. */
 export function labelId(labels: readonly string[], value: LabelValue | undefined, where: string): number {

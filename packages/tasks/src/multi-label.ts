@@ -1,8 +1,9 @@
 /** Multi-label classification: any number of labels for a text or a pair of texts, each decided independently. */
+import { finiteNumber } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { multiLabelScores, type MultiLabelScores } from "@cloze/eval";
 import { encodeRows } from "./encode-text.ts";
-import { field, missing } from "./fields.ts";
+import { field, labelTexts, missing } from "./fields.ts";
 import { checkLabels, classWeights, labelId, labelNames } from "./labels.ts";
 import { labelsHead } from "./sequence-head.ts";
 import type { Fields, Task } from "./task.ts";
@@ -99,12 +100,15 @@ export function multiLabel(options: MultiLabelOptions = {}): Task<LabelledRecord
 }
 
 /**
- * The labels from one column per label, each 0 or 1. Undefined if the labels are not known or the columns do not exist.
+ * The labels from one column per label, each 0 or 1, or true or false. Undefined if the labels are not known or the columns do not exist.
  */
 function readIndicators(fields: Fields, labels: readonly string[]): readonly string[] | undefined {
-  const values = labels.map((label) => String(fields[label]));
-  return labels.length > 0 && values.every((value) => value === "0" || value === "1")
-    ? labels.filter((_, k) => values[k] === "1")
+  const values = labels.map((label) => {
+    const value = Object.hasOwn(fields, label) ? fields[label] : undefined;
+    return typeof value === "boolean" ? Number(value) : finiteNumber(value);
+  });
+  return labels.length > 0 && values.every((value) => value === 0 || value === 1)
+    ? labels.filter((_, k) => values[k] === 1)
     : undefined;
 }
 
@@ -116,8 +120,8 @@ function readLabels(fields: Fields, where: string, labelled: boolean): readonly 
       .split(/[;,]/)
       .map((label) => label.trim())
       .filter((label) => label !== "");
-  if (Array.isArray(value) && value.every((item) => typeof item === "string" || typeof item === "number"))
-    return value.map(String);
+  const list = labelTexts(Array.isArray(value) ? value : [value]);
+  if (list !== undefined) return list;
   if (value === undefined && !labelled) return undefined;
   throw missing(fields, "label", "a list of labels, or labels between semicolons", value, where);
 }

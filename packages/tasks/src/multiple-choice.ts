@@ -2,6 +2,7 @@
  * Multiple choice: one of several endings, answers or choices for a text. The model reads each choice together with the
  * text.
  */
+import { finiteNumber } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { choiceHead } from "./choice-head.ts";
 import { encodeRows } from "./encode-text.ts";
@@ -43,8 +44,8 @@ export function multipleChoice(): Task<ChoiceRecord, Choice> {
       const record = { text: textField(fields, "text", where), choices: readChoices(fields, where) };
       const given = field(fields, "label");
       if (given === undefined && !labelled) return record;
-      const label = typeof given === "string" && given.trim() !== "" ? Number(given) : given;
-      if (typeof label !== "number" || !isChoice(label, record.choices))
+      const label = finiteNumber(given);
+      if (label === undefined || !isChoice(label, record.choices))
         throw missing(fields, "label", `the number of a choice, 0 to ${record.choices.length - 1},`, given, where);
       return { ...record, label };
     },

@@ -10,6 +10,7 @@
  * Source: Devlin et al. 2018, arXiv:1810.04805, section 4.2 and 4.3; Rajpurkar et al. 2018, arXiv:1806.03822 (version
  * 2).
  */
+import { finiteNumber } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { squadScores } from "@cloze/eval";
 import { encodeRows } from "./encode-text.ts";
@@ -250,9 +251,10 @@ function readAnswers(
     (Array.isArray(lists.text) && Array.isArray(lists.answer_start)
       ? lists.text.map((text: unknown, i) => [text, (lists.answer_start as unknown[])[i]] as const)
       : wrong());
-  return pairs.map(([text, start]) =>
-    typeof text === "string" && typeof start === "number" ? answerAt(context, text, start, where) : wrong(),
-  );
+  return pairs.map(([text, given]) => {
+    const start = finiteNumber(given);
+    return typeof text === "string" && start !== undefined ? answerAt(context, text, start, where) : wrong();
+  });
 }
 
 /** An answer from its start in code points. Throws ConfigError if the context has another text at that position. */

@@ -6,10 +6,20 @@
  * header, the columns are those of the task: text and label, or text, pair and label if there are three. In TSV a quote
  * is an ordinary character, as in the files of GLUE.
  */
-import { readFile } from "node:fs/promises";
-import { gunzipSync } from "node:zlib";
 import { ConfigError } from "@cloze/errors";
-import { formatOfName, readChunks, readRows, resolveSources, type DataFormat, type DataSource } from "@cloze/data/node";
+import {
+  STDIN_NAME,
+  decodeText,
+  formatOfName,
+  headOf,
+  inputOf,
+  readChunks,
+  readRows,
+  refusePipesTwice,
+  resolveSources,
+  type DataFormat,
+  type DataSource,
+} from "@cloze/data/node";
 import { parseConll } from "./conll.ts";
 import { ALIASES } from "./fields.ts";
 import { parseSquad } from "./squad.ts";
@@ -30,6 +40,8 @@ export interface ReadRecordsOptions {
   readonly columns?: readonly string[] | Readonly<Record<string, string>>;
   /** Default: from the file name's ending. */
   readonly format?: DataFormat;
+  /** Standard input, which the name "-" stands for. Its format is JSONL by default. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -46,7 +58,7 @@ export async function* readRecords<R extends object, O extends object>(
     count++;
     yield each;
   }
-  if (count === 0) throw new ConfigError(`${name}: expected records, got an empty file.`);
+  if (count === 0) throw new ConfigError(`${shownName(name, options.stdin)}: expected records, got none: it is empty.`);
 }
 
 /** All records of several files. */
@@ -56,6 +68,7 @@ export async function loadRecords<R extends object, O extends object>(
   options: ReadRecordsOptions,
 ): Promise<readonly Located<R>[]> {
   const all: Located<R>[] = [];
+  await refusePipesTwice(names);
   for (const name of names) for await (const each of readRecords(task, name, options)) all.push(each);
   return all;
 }
@@ -63,28 +76,32 @@ export async function loadRecords<R extends object, O extends object>(
 async function* recordsOf<R extends object, O extends object>(
   task: Task<R, O>,
   name: string,
-  { labelled, columns, format }: ReadRecordsOptions,
+  { labelled, columns, format, stdin }: ReadRecordsOptions,
 ): AsyncGenerator<Located<R>, void, undefined> {
   const bare = name.toLowerCase().replace(/\.gz$/, "");
-  const kind = format ?? formatOfName(name);
+  const isStdin = name === STDIN_NAME && stdin !== undefined;
+  const shown = shownName(name, stdin);
+  const kind = format ?? formatOfName(name) ?? (isStdin ? "jsonl" : undefined);
+  const resolved = (as: DataFormat | undefined): Promise<readonly DataSource[]> =>
+    resolveSources([name], { ...(as === undefined ? {} : { format: as }), ...(stdin === undefined ? {} : { stdin }) });
   if (task.kind === "question-answering" && bare.endsWith(".json")) {
-    for (const record of parseSquad(await textOf(name), name))
-      yield { record: record as object as R, where: `${name}, question ${record.id ?? ""}` };
+    for (const record of parseSquad(await textOf(await resolved("text")), shown))
+      yield { record: record as object as R, where: `${shown}, question ${record.id ?? ""}` };
     return;
   }
   if (task.kind === "token-classification" && (kind === undefined || kind === "text" || kind === "tsv")) {
-    for (const { line, words, tags } of parseConll(await textOf(name), name))
-      yield { record: { words, tags } as object as R, where: `${name}, line ${line}` };
+    for (const { line, words, tags } of parseConll(await textOf(await resolved("text")), shown))
+      yield { record: { words, tags } as object as R, where: `${shown}, line ${line}` };
     return;
   }
-  for (const source of await resolveSources([name], kind === undefined ? {} : { format: kind })) {
+  for (const source of await resolved(kind)) {
     const names = Array.isArray(columns) ? (columns as readonly string[]) : undefined;
     const renamed = names === undefined ? Object.entries((columns ?? {}) as Readonly<Record<string, string>>) : [];
     const header = names === undefined && (!isTable(source) || renamed.length > 0 || (await hasHeader(source)));
     const unit = source.format === "parquet" ? "row" : "line";
     for await (const rows of readRows(source, { header, quotes: source.format !== "tsv" })) {
       for (const { values, place } of rows) {
-        const where = `${name}, ${unit} ${place}`;
+        const where = `${shown}, ${unit} ${place}`;
         const fields =
           isTable(source) && !header
             ? named(values, names ?? task.columns, names !== undefined, where)
@@ -95,28 +112,28 @@ async function* recordsOf<R extends object, O extends object>(
   }
 }
 
+const shownName = (name: string, stdin: ReadRecordsOptions["stdin"]): string =>
+  name === STDIN_NAME && stdin !== undefined ? "standard input" : name;
+
+/** Without a byte-order mark. */
+const TEXT = new TextDecoder();
+
 const isTable = ({ format }: DataSource): boolean => format === "csv" || format === "tsv";
 
-async function textOf(name: string): Promise<string> {
-  const bytes = await readFile(name).catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError(
-      `${name}: expected a file, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}. Check the path.`,
-      { cause },
-    );
-  });
-  return new TextDecoder().decode(name.toLowerCase().endsWith(".gz") ? gunzipSync(bytes) : bytes);
+/** The whole text of a source, every line end "\n". */
+async function textOf([source]: readonly DataSource[]): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  if (source !== undefined) for await (const chunk of readChunks(inputOf(source))) chunks.push(new Uint8Array(chunk));
+  return decodeText(Buffer.concat(chunks), source?.name ?? "");
 }
 
 /** Whether the first line of a table contains a known column name. */
-async function hasHeader({ name, format, place }: DataSource): Promise<boolean> {
+async function hasHeader(source: DataSource): Promise<boolean> {
   const names = new Set<string>(Object.values(ALIASES).flat());
-  let line = "";
-  for await (const chunk of readChunks("path" in place ? place.path : name)) {
-    line += new TextDecoder().decode(chunk.subarray(0, 2 ** 16));
-    if (line.includes("\n") || line.length >= 2 ** 16) break;
-  }
-  const cells = (line.split(/\r?\n/, 1)[0] as string)
-    .replace(/^\u{feff}/u, "")
+  const { format } = source;
+  const head = await headOf(source, (bytes) => /[^\r\n][\r\n]/.test(TEXT.decode(bytes)) || bytes.length >= 2 ** 16);
+  const line = TEXT.decode(head).trimStart();
+  const cells = (line.split(/[\r\n]/, 1)[0] as string)
     .split(format === "tsv" ? "\t" : ",")
     .map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
   return cells.some((cell) => names.has(cell));

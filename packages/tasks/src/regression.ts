@@ -1,4 +1,5 @@
 /** Regression: a number for a text or a pair of texts, such as similarity, a rating, or the fitness of a protein. */
+import { finiteNumber } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { regressionScores } from "@cloze/eval";
 import { encodeRows } from "./encode-text.ts";
@@ -32,8 +33,8 @@ export function regression(): Task<ScoredRecord, NumberPrediction> {
     read(fields, where, labelled) {
       const texts = readTexts(fields, where);
       const given = field(fields, "label");
-      const value = typeof given === "string" && given.trim() !== "" ? Number(given) : given;
-      if (typeof value === "number" && Number.isFinite(value)) return { ...texts, label: value };
+      const value = finiteNumber(given);
+      if (value !== undefined) return { ...texts, label: value };
       if (!labelled && given === undefined) return texts;
       throw missing(fields, "label", "a number", given, where);
     },

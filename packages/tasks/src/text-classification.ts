@@ -1,7 +1,7 @@
 /** Text classification: one class for a text or a pair of texts, such as sentiment, topic, entailment or paraphrase. */
 import { classReport, rocAuc, type ClassReport } from "@cloze/eval";
 import { encodeRows } from "./encode-text.ts";
-import { field, missing, optionalText, textField } from "./fields.ts";
+import { field, labelOf, missing, optionalText, textField } from "./fields.ts";
 import {
   balancedWeights,
   checkLabels,
@@ -135,8 +135,8 @@ export function readTexts(fields: Fields, where: string): { readonly text: strin
 
 function readLabel(fields: Fields, where?: string): LabelValue | undefined {
   const value = field(fields, "label");
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
-  if (where === undefined) return undefined;
+  const label = labelOf(value);
+  if (label !== undefined || where === undefined) return label;
   throw missing(fields, "label", "a label", value, where);
 }
 

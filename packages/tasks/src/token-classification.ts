@@ -9,7 +9,7 @@ import { ConfigError } from "@cloze/errors";
 import { classReport, entitiesOf, entityScores, type ClassReport } from "@cloze/eval";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { encodeRows, firstPieces } from "./encode-text.ts";
-import { field, listField, missing } from "./fields.ts";
+import { field, labelTexts, listField, missing } from "./fields.ts";
 import { checkLabels, classWeights, labelId, largest, softmaxOf } from "./labels.ts";
 import type { EncodedRow, Task } from "./task.ts";
 import { tagsHead, UNLABELLED } from "./token-heads.ts";
@@ -81,7 +81,7 @@ export function tokenClassification(options: TokenClassificationOptions = {}): T
       const words = listField(fields, "words", where);
       const given = field(fields, "tags");
       if (given === undefined && !labelled) return { words };
-      const tags = listField(fields, "tags", where);
+      const tags = labelTexts(given) ?? listField(fields, "tags", where);
       if (tags.length !== words.length)
         throw missing(fields, "tags", `${words.length} tags, one for each word`, tags, where);
       return { words, tags };

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
+  multiLabel,
   multipleChoice,
   questionAnswering,
   regression,
@@ -96,7 +97,7 @@ describe("loadRecords", () => {
     await expect(read(text, "a.csv", 'text,label\n"good,1\n')).rejects.toThrow(
       /a\.csv, line 2: expected the quote that opens here to be closed/,
     );
-    await expect(read(text, "b.tsv", "")).rejects.toThrow(/b\.tsv: expected records, got an empty file/);
+    await expect(read(text, "b.tsv", "")).rejects.toThrow(/b\.tsv: expected records, got none: it is empty/);
     await expect(read(text, "c.jsonl", '{"body": "a"}\n')).rejects.toThrow(
       /c\.jsonl, line 1: expected a text in a column "text".*got the columns body/,
     );
@@ -111,5 +112,62 @@ describe("loadRecords", () => {
     await expect(loadRecords(text, [join(dir, "none.tsv")], { labelled: true })).rejects.toThrow(
       /none\.tsv: expected a file, found nothing there/,
     );
+  });
+});
+
+describe("numbers in records", () => {
+  const rows = (task: Task, ...lines: readonly string[]): Promise<readonly object[]> =>
+    read(task, "n.jsonl", lines.join("\n"));
+
+  it("are labels by their text, as the file has it", async () => {
+    const records = await rows(
+      text,
+      ...["12345678901234567890", "1", "1.0", "true", '"1"'].map((label) => `{"text": "a", "label": ${label}}`),
+    );
+    expect(records.map((record) => String((record as { label: unknown }).label))).toEqual([
+      "12345678901234567890",
+      "1",
+      "1.0",
+      "true",
+      "1",
+    ]);
+    expect(text.fit(records).labels).toEqual(["1", "1.0", "12345678901234567890", "true"]);
+    const large = ["9007199254740993", "9007199254740992", "10", "9"].map((label) => ({ text: "a", label }));
+    expect(text.fit(large).labels).toEqual(["9", "10", "9007199254740992", "9007199254740993"]);
+    expect(await rows(tags, '{"tokens": ["a", "b"], "ner_tags": [0, 3.0]}')).toEqual([
+      { words: ["a", "b"], tags: ["0", "3.0"] },
+    ]);
+    expect(await rows(multiLabel() as Task, '{"text": "a", "labels": [1.0, 2]}', '{"text": "a", "labels": 3}')).toEqual(
+      [
+        { text: "a", labels: ["1.0", "2"] },
+        { text: "a", labels: ["3"] },
+      ],
+    );
+  });
+
+  it("are numbers where the task needs numbers", async () => {
+    expect(await rows(regression() as Task, '{"text": "a", "label": 1.50}', '{"text": "a", "label": "2e1"}')).toEqual([
+      { text: "a", label: 1.5 },
+      { text: "a", label: 20 },
+    ]);
+    expect(await rows(multipleChoice() as Task, '{"text": "a", "choices": ["x", "y"], "label": 1.0}')).toMatchObject([
+      { label: 1 },
+    ]);
+    expect(await rows(multiLabel({ labels: ["1", "b"] }) as Task, '{"text": "a", "1": 1.0, "b": false}')).toEqual([
+      { text: "a", labels: ["1"] },
+    ]);
+    const answers =
+      '{"id": 12345678901234567890, "question": "?", "context": "a b", "answers": {"text": ["b"], "answer_start": [2.0]}}';
+    expect(await rows(questionAnswering() as Task, answers)).toMatchObject([
+      { id: "12345678901234567890", answers: [{ text: "b", start: 2 }] },
+    ]);
+  });
+
+  it("are refused with their digits where they are no number of the task", async () => {
+    await expect(
+      rows(multipleChoice() as Task, '{"text": "a", "choices": ["x", "y"], "label": 9007199254740993}'),
+    ).rejects.toThrow(/expected the number of a choice.* got 9007199254740993\./);
+    await expect(rows(text, '{"text": 1.0, "label": "x"}')).rejects.toThrow(/expected a text .* got 1\.0\./);
+    expect(() => text.read({ text: "a", label: NaN }, "row 1", true)).toThrow(/row 1: expected a label .* got NaN/);
   });
 });

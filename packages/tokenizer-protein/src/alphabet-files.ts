@@ -72,7 +72,7 @@ function normalizerJson({ vocabulary, policy }: ProteinAlphabet): JsonValue {
   if (policy.whiteSpace === "drop")
     removeMatches(`[${[...WHITE_SPACE].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}]`);
   // After white space, so that a `*` before a line end is final. Before `replace`, which may also name `*`.
-  if (policy.finalStop === "drop" && !tokens.has("*") && !("*" in policy.replace)) removeMatches("\\*$");
+  if (policy.finalStop === "drop" && !tokens.has("*") && !("*" in policy.replace)) removeMatches("\\*+$");
   if (policy.lowerCase === "upper") {
     for (const lower of LOWER_CASE)
       if (!tokens.has(lower) && !(lower in policy.replace)) replaceText(lower, lower.toUpperCase());

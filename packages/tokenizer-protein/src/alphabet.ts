@@ -19,8 +19,8 @@ export interface ProteinPolicy {
   /** Policy for white space (Unicode's, and the byte order mark), such as line ends in FASTA. */
   readonly whiteSpace: "drop" | "unknown";
   /**
-   * Policy for a `*` at the end of the text, or directly before a special token in it: translation tools write the stop
-   * codon like this. Any other `*` is unknown. Where `*` is a token, it is always that token.
+   * Policy for `*`s at the end of the text, or directly before a special token in it: translation tools write stop
+   * codons like this, several in a row too. Any other `*` is unknown. Where `*` is a token, it is always that token.
    */
   readonly finalStop: "drop" | "unknown";
   /**

@@ -10,7 +10,7 @@ import { LOWER_CASE, WHITE_SPACE, isCharacter, type ProteinAlphabet } from "./al
 export const REPLACED = 0x100;
 export const UNKNOWN = 0x200;
 export const DROPPED = 0x300;
-/** A `*`: dropped where no residue follows, else unknown. */
+/** A `*`: dropped where no residue follows, also in a row of several, else unknown. */
 export const STOP = 0x400;
 /** A byte of a UTF-8 sequence of several bytes. Only in the byte table. */
 export const MULTIBYTE = 0x500;

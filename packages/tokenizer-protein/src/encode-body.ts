@@ -18,10 +18,10 @@ function count(codePoint: number, action: number, issues: IssueCounter): void {
   else if (kind === UNKNOWN || kind === STOP) issues.unknown.add(codePoint);
 }
 
-/** Corrects the counts for a final `*`: it is dropped, not unknown. */
-function takeBackStop(issues: IssueCounter): void {
-  issues.unknown.add(ASTERISK, -1);
-  issues.dropped.add(ASTERISK);
+/** Corrects the counts for final `*`s: they are dropped, not unknown. */
+function takeBackStops(count: number, issues: IssueCounter): void {
+  issues.unknown.add(ASTERISK, -count);
+  issues.dropped.add(ASTERISK, count);
 }
 
 export interface BodyWriter {
@@ -39,13 +39,18 @@ export function encodeText(
   body: BodyWriter,
   issues: IssueCounter,
 ): void {
+  // Tokens [stopAt, stopEnd) are the last run of `*`.
   let stopAt = -1;
+  let stopEnd = -1;
   for (let i = start; i < end;) {
     const codePoint = text.codePointAt(i) as number;
     const width = codePoint > 0xffff ? 2 : 1;
     const action = actions.of(codePoint);
     if (action > 0xff) count(codePoint, action, issues);
-    if ((action & KIND) === STOP) stopAt = body.count;
+    if ((action & KIND) === STOP) {
+      if (stopEnd !== body.count) stopAt = body.count;
+      stopEnd = body.count + 1;
+    }
     if ((action & KIND) !== DROPPED) {
       body.ids[body.count] = action & 0xff;
       body.offsets[2 * body.count] = i;
@@ -54,9 +59,9 @@ export function encodeText(
     }
     i += width;
   }
-  if (stopAt >= 0 && stopAt === body.count - 1) {
-    body.count--;
-    takeBackStop(issues);
+  if (stopAt >= 0 && stopEnd === body.count) {
+    body.count = stopAt;
+    takeBackStops(stopEnd - stopAt, issues);
   }
 }
 
@@ -85,7 +90,9 @@ export function encodeBytes(
   const replaced = issues.replaced.ascii;
   const dropped = issues.dropped.ascii;
   let to = at;
+  // Ids [stopAt, stopEnd) are the last run of `*`.
   let stopAt = -1;
+  let stopEnd = -1;
   for (let i = start; i < end; i++) {
     const byte = source[i] as number;
     const action = table[byte] as number;
@@ -105,13 +112,16 @@ export function encodeBytes(
       i += width - 1;
     } else {
       issues.unknown.add(byte);
-      if ((action & KIND) === STOP) stopAt = to;
+      if ((action & KIND) === STOP) {
+        if (stopEnd !== to) stopAt = to;
+        stopEnd = to + 1;
+      }
       out[to++] = action & 0xff;
     }
   }
-  if (stopAt >= 0 && stopAt === to - 1) {
-    to--;
-    takeBackStop(issues);
+  if (stopAt >= 0 && stopEnd === to) {
+    to = stopAt;
+    takeBackStops(stopEnd - stopAt, issues);
   }
   return to - at;
 }

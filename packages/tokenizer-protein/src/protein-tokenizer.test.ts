@@ -58,6 +58,9 @@ describe("policy", () => {
       issues: { replaced: {}, unknown: { "*": 1 }, dropped: { "*": 1, "\n": 2, " ": 1 } },
     });
     expect(ids(esm2({ finalStop: "unknown" }), "M*")).toEqual([20, 3]);
+    for (const text of ["MK**", "MK***", "MK* *\n*", "MK*\ufeff*"]) expect(ids(esm2(), text)).toEqual([20, 15]);
+    expect(ids(esm2(), "M**K**<mask>**")).toEqual([20, 3, 3, 15, 32]);
+    expect(esm2().encode("M**K**").issues).toMatchObject({ unknown: { "*": 2 }, dropped: { "*": 2 } });
     expect(ids(esm2({ whiteSpace: "unknown" }), "M K")).toEqual([20, 3, 15]);
   });
 
@@ -158,7 +161,7 @@ describe("encodeBytes", () => {
   };
 
   it("agrees with encode on random texts, ids and counts", () => {
-    const pieces = [..."LAGVSERTIDPKQNFYMHWCXBUZOJ", ..."lagvuj*.-| \n\t1é\u2028\ufeff\u{1f9ec}", "*", "* "];
+    const pieces = [..."LAGVSERTIDPKQNFYMHWCXBUZOJ", ..."lagvuj*.-| \n\t1é\u2028\ufeff\u{1f9ec}", "*", "* ", "**"];
     let state = 11; // the minimal standard generator; any repeatable generator works
     const below = (bound: number): number => (state = (state * 48271) % 2147483647) % bound;
     for (const tokenizer of [

@@ -12,7 +12,7 @@ import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { FromCounter, ToCounter } from "./count-worker.ts";
-import { textChunks } from "./text-chunks.ts";
+import { textChunks, type TextStream } from "./text-chunks.ts";
 import { WordCounter, type CountParts, type WordOptions } from "./word-counts.ts";
 
 export interface CountProgress {
@@ -35,8 +35,11 @@ const WORTH_THREADS = 32e6;
 /** Number of uncounted chunks from which a thread counts as busy. */
 const AHEAD = 2;
 
-/** Counts the words of all files, plain or gzip. */
-export async function countFiles(files: readonly string[], options: CountOptions = {}): Promise<WordCounter> {
+/** Counts the words of all files, plain or gzip, and of streams of text. */
+export async function countFiles(
+  files: readonly (string | TextStream)[],
+  options: CountOptions = {},
+): Promise<WordCounter> {
   const { onProgress, workers, ...words } = options;
   const sizes = files.map(sizeOf);
   const bytesTotal = sizes.reduce((sum, n) => sum + n, 0);
@@ -51,7 +54,7 @@ export async function countFiles(files: readonly string[], options: CountOptions
     let before = 0;
     for (const [i, file] of files.entries()) {
       for await (const chunk of textChunks(file, (bytes) =>
-        onProgress?.({ file, bytesRead: before + bytes, bytesTotal }),
+        onProgress?.({ file: typeof file === "string" ? file : file.name, bytesRead: before + bytes, bytesTotal }),
       )) {
         if (pool === undefined) counter.add(decoder.decode(chunk));
         else await pool.count(chunk);
@@ -65,7 +68,8 @@ export async function countFiles(files: readonly string[], options: CountOptions
   }
 }
 
-function sizeOf(file: string): number {
+function sizeOf(file: string | TextStream): number {
+  if (typeof file !== "string") return 0;
   const found = statSync(file, { throwIfNoEntry: false });
   if (found === undefined)
     throw new ConfigError(`${file}: expected a file of text, found nothing there. Check the path.`);

@@ -13,14 +13,20 @@ import { createGunzip } from "node:zlib";
 const CHUNK = 1 << 22;
 const LONGEST = 1 << 26;
 
+/** A text that is no file: its bytes, decompressed. A chunk may be overwritten after the next one. */
+export interface TextStream {
+  readonly name: string;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
 /** @param onRead called with the number of the file's bytes read so far (compressed bytes for gzip). */
 export async function* textChunks(
-  file: string,
+  file: string | TextStream,
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   let parts: Uint8Array[] = [];
   let held = 0;
-  for await (const bytes of bytesOf(file, onRead)) {
+  for await (const bytes of typeof file === "string" ? bytesOf(file, onRead) : copied(file.chunks)) {
     parts.push(bytes);
     held += bytes.length;
     if (held < CHUNK) continue;
@@ -35,6 +41,10 @@ export async function* textChunks(
     held -= cut;
   }
   if (held > 0) yield joined(parts, held);
+}
+
+async function* copied(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) yield new Uint8Array(chunk);
 }
 
 async function* bytesOf(file: string, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined> {

@@ -22,6 +22,7 @@ export const checkpointAverage: Command = command({
     last: { kind: "integer", min: 2, help: "the newest so many checkpoints of the run" },
     shardSize: { kind: "count", min: 1, default: 5e9, help: "largest file, in bytes" },
   },
+  writes: { how: "whole", of: ({ options }) => options.out },
   examples: [
     { does: "The end of a run", line: "cloze checkpoint average runs/mine --last 3 --out averaged" },
     { does: "Runs from one start", line: "cloze checkpoint average seed-0 seed-1 seed-2 --out soup" },

@@ -35,6 +35,7 @@ export const checkpointConvert: Command = command({
     heads: { kind: "integer", min: 1, help: "attention heads, where no config.json says" },
     leaveUnknown: { kind: "boolean", help: "leave out tensors of unknown names instead of refusing" },
   },
+  writes: { how: "whole", of: ({ args }) => args[1] },
   examples: [
     { does: "An ESM-2 of fair-esm", line: "cloze checkpoint convert esm2_t6_8M_UR50D.safetensors esm2-8m" },
     { does: "Google's BERT", line: "cloze checkpoint convert uncased_L-12_H-768_A-12 bert" },

@@ -42,6 +42,7 @@ export const checkpointGrow: Command = command({
     },
     seed: { kind: "integer", min: 0, default: 0, help: "of the noise, and of parameters that IN has nothing for" },
   },
+  writes: { how: "whole", of: ({ args }) => args[1] },
   examples: [
     {
       does: "As ModernBERT-large began, from one's own base",

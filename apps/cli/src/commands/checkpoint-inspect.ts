@@ -108,6 +108,7 @@ async function inspectFolder(
         : `no ${manifestFile}, so nothing to compare with; headers are consistent`;
   const rows: [string, string][] = [
     ["model", config === undefined ? "no config.json" : configSummary(config)],
+    ...(config === undefined ? [] : await readingOf(config)),
     [
       "tokenizer",
       tokenizer === undefined
@@ -132,6 +133,20 @@ async function inspectFolder(
     },
     text: [dir, ...table(file, rows), ...listing(file, all)],
   };
+}
+
+/** What the reader of this model says of its config.json: a refusal, or keys that nobody reads. */
+async function readingOf(config: Json): Promise<readonly [string, string][]> {
+  const { openModel } = await import("@cloze/models/families");
+  try {
+    const { unknownKeys } = await openModel(config);
+    return unknownKeys.length === 0
+      ? []
+      : [["not read", `keys of config.json that no model here has: ${unknownKeys.join(", ")}`]];
+  } catch (error) {
+    // A model that is not built here is looked at too.
+    return [["not built", error instanceof Error ? error.message : String(error)]];
+  }
 }
 
 type TokenizerSummary =

@@ -32,6 +32,7 @@ export const checkpointResize: Command = command({
     },
     seed: { kind: "integer", min: 0, default: 0, help: "of the new rows" },
   },
+  writes: { how: "whole", of: ({ args }) => args[1] },
   examples: [
     {
       does: "Words of a field of their own",

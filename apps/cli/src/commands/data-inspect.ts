@@ -21,13 +21,14 @@ export const dataInspect: Command = command({
     { does: "Shards: checksums are compared too", line: "cloze data inspect shards/tokens.json --json" },
   ],
   async run({ args, options, path, status, print, io }) {
-    const { inspect, inspectDocuments } = await import("@cloze/data/node");
+    const { inputOf, inspect, inspectDocuments } = await import("@cloze/data/node");
     const results: (Inspection | DocumentInspection)[] = [];
     for (const { name, shards, sources } of await resolveData({
       names: args,
       format: options.format,
       path,
       env: io.env,
+      stdin: io.stdin,
       where: "",
     })) {
       for (const source of sources.length === 0 ? [undefined] : sources) {
@@ -36,12 +37,15 @@ export const dataInspect: Command = command({
         const onRead = (read: number): void => line.update(size === 0 ? 0 : read / size, name);
         const reading =
           source === undefined || source.format === "fasta"
-            ? inspect(shards ?? source?.name ?? "", { onRead })
+            ? inspect(shards ?? (source === undefined ? name : inputOf(source)), { onRead })
             : inspectDocuments(source, { ...readingOf(options, false), dedup: options.dedup, onRead });
         const result = await reading.finally(() => line.finish());
         if (results.length > 0) print("");
         results.push(result);
-        for (const text of describe(sources.length > 1 ? (source?.name ?? name) : name, size, result)) print(text);
+        const shown = sources.length > 1 || name === "-" ? (source?.name ?? name) : name;
+        // Of a pipe only the text that came through it has a size.
+        const total = size === 0 && result.kind !== "shards" ? result.report.bytes : size;
+        for (const text of describe(shown, total, result)) print(text);
       }
     }
     return { json: { files: results } };

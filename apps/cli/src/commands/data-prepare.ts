@@ -76,6 +76,7 @@ const OPTIONS = {
 export const dataPrepare: Command = command({
   arguments: { name: "[FILE…]", help: `${DATA_HELP}; none: those of the preset on the Hub`, min: 0, max: Infinity },
   options: OPTIONS,
+  writes: { how: "shared", of: ({ options }) => options.out },
   examples: [
     {
       does: "Two files, one sequence in a hundred held out",
@@ -124,6 +125,7 @@ export const dataPrepare: Command = command({
       format: options.format ?? (preset?.format === "fasta" ? "fasta" : undefined),
       path,
       env: io.env,
+      stdin: io.stdin,
       where: "data prepare: ",
     });
     const odd = named.find(({ weight, shards }) => weight !== undefined || shards !== undefined);
@@ -137,7 +139,7 @@ export const dataPrepare: Command = command({
     const tokenizer = await tokenizerFrom(options.tokenizer, path);
     const line = status();
     const prepared = await prepare(
-      { options, given, path },
+      { options, given, path, io },
       named.flatMap(({ sources }) => sources),
       tokenizer,
       (share, file, done) => line.update(share, `${file.split(/[\\/]/).at(-1) ?? file}  ${done}`),
@@ -188,7 +190,7 @@ export const dataPrepare: Command = command({
         ...(text
           ? ofText(index)
           : [
-              `${counted(index.counts.records, "record")}, ${counted(index.counts.residues, "residue")} of ` +
+              `${counted(index.counts.records, "record")}, ${counted(index.counts.residues, "residue")}` +
                 `${sizeOf(index)}${problems(index.counts)}`,
             ]),
         ...(index.clusters === undefined
@@ -205,7 +207,7 @@ export const dataPrepare: Command = command({
   },
 });
 
-type Asked = Pick<Context<typeof OPTIONS>, "options" | "given" | "path">;
+type Asked = Pick<Context<typeof OPTIONS>, "options" | "given" | "path" | "io">;
 type Sources = Awaited<ReturnType<typeof resolveData>>[number]["sources"];
 
 /**
@@ -213,12 +215,12 @@ type Sources = Awaited<ReturnType<typeof resolveData>>[number]["sources"];
  * shorter way, over bytes; all other formats, and filtered FASTA, are read as documents.
  */
 async function prepare(
-  { options, given, path }: Asked,
+  { options, given, path, io }: Asked,
   found: Sources,
   tokenizer: Tokenizer,
   progress: (share: number, file: string, done: string) => void,
 ): Promise<PreparedShards | PreparedParts> {
-  const { PRESETS, groupOf, prepareDocuments, prepareParts, prepareShards } = await import("@cloze/data/node");
+  const { PRESETS, groupOf, inputOf, prepareDocuments, prepareParts, prepareShards } = await import("@cloze/data/node");
   const { name, overwrite, tokensPerShard, maxRecord, rank, world, preset } = options;
   const filter = filterOf(options);
   const limit = maxRecord === undefined ? {} : { maxRecord };
@@ -228,7 +230,7 @@ async function prepare(
     name,
     overwrite,
     tokensPerShard,
-    split: await splitRule({ options, given, path }),
+    split: await splitRule({ options, given }),
   };
   const { split } = common;
   // A shell lists files in alphabetical order, but the split rule has an order of its own for the parts.
@@ -242,7 +244,7 @@ async function prepare(
       `data prepare: expected a rank below the number of processes, got --rank ${rank ?? 0} and ` +
         `${world === undefined ? "no --world" : `--world ${world}`}. Ranks count from 0.`,
     );
-  const clusters = options.clusters === undefined ? undefined : await clusterTable(options, path);
+  const clusters = options.clusters === undefined ? undefined : await clusterTable(options, path, io);
   if (
     clusters !== undefined &&
     (world !== undefined || filter !== undefined || sources.some(({ format }) => format !== "fasta"))
@@ -269,7 +271,7 @@ async function prepare(
       ...common,
       ...limit,
       ...(clusters === undefined ? {} : { clusters }),
-      files: sources.map(({ name: file }) => file),
+      files: sources.map(inputOf),
       onProgress: ({ file, bytesRead, bytesTotal, records }) =>
         progress(bytesRead / Math.max(1, bytesTotal), file, counted(records, "sequence")),
     });
@@ -287,8 +289,9 @@ async function prepare(
 async function clusterTable(
   { clusters = "", clusterFields, header }: Asked["options"],
   path: Asked["path"],
+  { stdin }: Asked["io"],
 ): Promise<ClusterTable> {
-  const [source] = await (await import("@cloze/data/node")).resolveSources([path(clusters)]);
+  const [source] = await (await import("@cloze/data/node")).resolveSources([path(clusters)], { stdin });
   const [cluster, member, ...more] = clusterFields.split(",");
   if (source === undefined || cluster === undefined || member === undefined || more.length > 0)
     throw new ConfigError(
@@ -302,7 +305,7 @@ async function clusterTable(
  * The split rule. `--valid`, `--test` and `--seed` belong to the split by content. Throws ConfigError if one of them is
  * given with the published split, which a preset may have too.
  */
-async function splitRule({ options, given }: Asked): Promise<AnySplitRule> {
+async function splitRule({ options, given }: Pick<Asked, "options" | "given">): Promise<AnySplitRule> {
   const { PRESETS, PUBLISHED_SPLIT } = await import("@cloze/data/node");
   const { preset, split, seed, valid, test } = options;
   const fractions = ["valid", "test", "seed"].find((name) => given.has(name));
@@ -321,7 +324,11 @@ async function splitRule({ options, given }: Asked): Promise<AnySplitRule> {
   return rule;
 }
 
-const sizeOf = (index: ShardIndex): string => bytes(index.inputs.reduce((sum, input) => sum + input.bytes, 0));
+/** ` of 3 MiB`; nothing for pipes, whose size is not known. */
+function sizeOf({ inputs }: ShardIndex): string {
+  const size = inputs.reduce((sum, input) => sum + input.bytes, 0);
+  return size === 0 ? "" : ` of ${bytes(size)}`;
+}
 
 /** The lines about prepared text, of at most 80 columns. */
 function ofText(index: ShardIndex): readonly string[] {
@@ -339,7 +346,7 @@ function ofText(index: ShardIndex): readonly string[] {
   const out = left.flatMap(([count, what]) => (count > 0 ? [`${integer(count)} ${what}`] : []));
   return [
     `read      ${counted(records, "document")}, ${counted(text.sentences, "sentence")}, ` +
-      `${counted(residues, "character")} of ${sizeOf(index)}`,
+      `${counted(residues, "character")}${sizeOf(index)}`,
     ...(out.length > 0 ? [`left out  ${out.join(", ")}`] : []),
     ...(text.unknownTokens > 0
       ? [

@@ -3,6 +3,7 @@ import { ConfigError } from "@cloze/errors";
 import type { Embedding } from "@cloze/inference";
 import { command, type Command, type Result } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
+import { READING_OPTIONS } from "../data-options.ts";
 import { columns, counted, integer } from "../output.ts";
 import { TOKENIZER_NAMES } from "../tokenizers.ts";
 import type { SequenceFiles } from "../sequence-files.ts";
@@ -21,6 +22,7 @@ export const embed: Command = command({
   options: {
     ...CHECKPOINT_OPTION,
     data: { kind: "list", value: "FILE", help: "another way to name the files" },
+    format: { ...READING_OPTIONS.format, help: "of the files; default: by the ending of the name" },
     field: {
       kind: "string",
       value: "NAME",
@@ -62,6 +64,7 @@ export const embed: Command = command({
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },
+  writes: { how: "whole", of: ({ options }) => options.out },
   examples: [
     {
       does: "One vector for each protein",
@@ -89,7 +92,7 @@ export const embed: Command = command({
       "FILE.npy.ids.txt names each row (per token: id, tab, place from 1). .parquet: columns id, length, embedding " +
       "(a list; per token a list of lists).",
   ],
-  async run({ args, options, path, note, status }) {
+  async run({ args, options, path, note, status, io }) {
     const files = [...args, ...options.data];
     if (files.length === 0) throw new ConfigError("embed: expected a file, got none. See: cloze embed --help");
     const { formatOf, writeEmbeddings } = await import("../embedding-files.ts");
@@ -101,7 +104,11 @@ export const embed: Command = command({
     const tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
     const { maxLength = loaded.maxLength, pooling, special, normalize, long, layer } = options;
     const room = maxLength - tokenizer.encode("").ids.length;
-    const sequences = await readSequenceFiles(files, tokenizer, path, { field: options.field });
+    const sequences = await readSequenceFiles(files, tokenizer, path, {
+      field: options.field,
+      format: options.format,
+      stdin: io.stdin,
+    });
     const noun = isTextTokenizer(tokenizer) ? "token" : "residue";
     const residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
     refuseLong(sequences, room, long, noun);

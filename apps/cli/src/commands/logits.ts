@@ -33,6 +33,7 @@ export const logits: Command = command({
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },
+  writes: { how: "whole", of: ({ options }) => options.out },
   examples: [
     {
       does: "Logits of some sequences",
@@ -53,14 +54,14 @@ export const logits: Command = command({
       "[rows, longest - 2, longest - 2], without the first and last token of a row. lengths, i32 [rows], holds the " +
       "tokens of each row.",
   ],
-  async run({ options, path, note }) {
+  async run({ options, path, note, io }) {
     if (!options.out.endsWith(".safetensors"))
       throw new ConfigError(`--out ${options.out}: expected a name that ends in .safetensors.`);
     const { modelOf, outputFile, withEncoder } = await import("../encoder-options.ts");
     const { readIdLists } = await import("../id-lists.ts");
     const loaded = await modelOf(options, path);
     const { vocab } = loaded.model;
-    const given = await readIdLists(path(options.ids), options.ids, vocab);
+    const given = await readIdLists(path(options.ids), options.ids, vocab, undefined, io.stdin);
     const kept = withoutPadding(given, loaded.padId, options.ids, options.contacts);
     const withLogits = expectLogits(loaded, options);
     const rows =
@@ -69,7 +70,7 @@ export const logits: Command = command({
         : withTypes(
             kept,
             given,
-            await readIdLists(path(options.types), options.types, loaded.model.tokenTypes ?? 1, "token type"),
+            await readIdLists(path(options.types), options.types, loaded.model.tokenTypes ?? 1, "token type", io.stdin),
             options.types,
           );
     const longest = given.reduce((most, { length }) => Math.max(most, length), 0);

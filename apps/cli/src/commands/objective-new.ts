@@ -13,6 +13,7 @@ export const objectiveNew: Command = command({
     max: 1,
   },
   options: { out: { kind: "string", value: "DIR", help: "folder to make, or an empty one (default: the name)" } },
+  writes: { how: "whole", of: ({ options, args: [name = ""] }) => options.out ?? basename(name) },
   examples: [
     { does: "A package in ./token-order", line: "cloze objective new token-order" },
     { does: "Elsewhere", line: "cloze objective new @me/token-order --out packages/token-order" },

@@ -20,14 +20,15 @@ export const predict: Command = command({
     },
     format: {
       kind: "choice",
-      choices: ["jsonl", "csv", "tsv"],
-      help: "of --data (default: by its ending; of standard input JSONL)",
+      choices: ["jsonl", "csv", "tsv", "text"],
+      help: "of --data; text is CoNLL (default: by its ending; of standard input JSONL)",
     },
     ...COLUMNS_OPTION,
     ...PORTION_OPTION,
     ...PRECISION_OPTION,
     ...BACKEND_OPTIONS,
   },
+  writes: { how: "whole", of: ({ options }) => (options.out === "-" ? undefined : options.out) },
   examples: [
     {
       does: "A column of predictions",

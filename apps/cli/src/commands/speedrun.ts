@@ -15,6 +15,7 @@ export const speedrun: Command = command({
     table: { kind: "string", value: "FILE.md", help: "write the table between the marks of a page" },
     ...BACKEND_OPTIONS,
   },
+  writes: { how: "whole", of: ({ options, args }) => (options.record ? args[0] : undefined) },
   examples: [
     { does: "The table of records", line: "cloze speedrun" },
     { does: "One of them again, by three seeds", line: "cloze speedrun speedrun-muon --seeds 3" },

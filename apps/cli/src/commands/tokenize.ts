@@ -6,7 +6,6 @@
  * Standard input for residues may also hold one sequence a line.
  */
 import { ConfigError } from "@cloze/errors";
-import type { FastaBatch, FastaParser } from "@cloze/data";
 import type { Encoding, TextEncodeOptions, TextEncoding, Tokenizer } from "@cloze/tokenizer";
 import { command, type Command } from "../command.ts";
 import { columns, counted, integer } from "../output.ts";
@@ -195,9 +194,10 @@ async function* sources(
   stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean },
   text: boolean,
 ): AsyncGenerator<Source> {
+  if (file === "-") return yield* streamed(stdin, text);
   if (file !== undefined && text) {
     const { readChunks } = await import("@cloze/data/node");
-    yield* textLines(readChunks(path(file)));
+    yield* textLines(file, readChunks(path(file)));
     return;
   }
   if (file !== undefined) {
@@ -213,46 +213,28 @@ async function* sources(
   }
   if (stdin.isTTY === true && args.length === 0)
     throw new ConfigError("tokenize: expected a text, --file or a pipe, got none of them. See: cloze tokenize --help");
-  yield* text ? textLines(stdin) : streamed(stdin);
+  yield* streamed(stdin, text);
 }
 
 /** One text a line; empty lines are left out. */
-async function* textLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Source> {
-  const decoder = new TextDecoder();
-  let rest: string[] = []; // pieces of the current line, which may be longer than many chunks
-  for await (const chunk of chunks) {
-    const [first = "", ...more] = decoder.decode(chunk, { stream: true }).split("\n");
-    rest.push(first);
-    for (const line of more) {
-      const text = rest.join("").replace(/\r$/, "");
-      if (text !== "") yield { name: "", text };
-      rest = [line];
-    }
-  }
-  const text = (rest.join("") + decoder.decode()).replace(/\r$/, "");
-  if (text !== "") yield { name: "", text };
+async function* textLines(name: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Source> {
+  const { LineParser } = await import("@cloze/data");
+  const parser = new LineParser({ file: name });
+  const texts = (lines: readonly string[]): readonly Source[] =>
+    lines.filter((text) => text !== "").map((text) => ({ name: "", text }));
+  for await (const chunk of chunks) yield* texts(parser.push(chunk));
+  yield* texts(parser.finish());
 }
 
-/** Standard input: FASTA when it begins with `>` or `;`, else one sequence a line. */
-async function* streamed(stdin: AsyncIterable<Uint8Array>): AsyncGenerator<Source> {
-  const data = await import("@cloze/data");
-  const byteDecoder = new TextDecoder();
-  const chunks = stdin[Symbol.asyncIterator]();
-  let first = await chunks.next();
-  while (first.done !== true && first.value.length === 0) first = await chunks.next();
-  if (first.done === true) return;
-  const all = (async function* (head: Uint8Array): AsyncGenerator<Uint8Array> {
-    yield head;
-    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
-  })(first.value);
-  if (first.value[0] !== 62 && first.value[0] !== 59) {
-    yield* textLines(all);
-    return;
-  }
-  const fasta: FastaParser = new data.FastaParser({ file: "standard input" });
-  const records = function* (batch: FastaBatch): Generator<Source> {
-    for (let i = 0; i < batch.count; i++) yield { name: batch.header(i), text: byteDecoder.decode(batch.sequence(i)) };
-  };
-  for await (const chunk of all) yield* records(fasta.push(chunk));
-  yield* records(fasta.finish());
+/** Standard input, plain or gzip. For residues: FASTA if it begins with `>` or `;`, else one sequence a line. */
+async function* streamed(stdin: AsyncIterable<Uint8Array>, text: boolean): AsyncGenerator<Source> {
+  const { Pipe, readFasta } = await import("@cloze/data/node");
+  const pipe = new Pipe("standard input", () => stdin);
+  const start = text
+    ? ""
+    : new TextDecoder().decode(await pipe.head((bytes) => /[^\s\ufeff]/.test(new TextDecoder().decode(bytes))));
+  if (!/^\s*[>;]/.test(start)) return yield* textLines(pipe.name, pipe.read());
+  const decoder = new TextDecoder();
+  for await (const { header, sequence } of readFasta(pipe).records())
+    yield { name: header, text: decoder.decode(sequence) };
 }

@@ -4,6 +4,7 @@
  */
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { DataSource } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
 import type { WordCounter, WordOptions } from "@cloze/tokenizer-wordpiece/train";
 import { command, type Command, type Context } from "../command.ts";
@@ -37,6 +38,11 @@ export const tokenizerTrain: Command = command({
       help: "characters that are tokens at most; the rarest are left out",
     },
     token: { kind: "list", value: "TOKEN", help: "tokens to have in any case" },
+    format: {
+      kind: "choice",
+      choices: ["text", "jsonl", "csv", "tsv", "parquet"],
+      help: "of the data; default: by the ending of the name, text without one",
+    },
     field: { kind: "string", value: "NAME", help: "the field or column with the text; default text" },
     name: {
       kind: "string",
@@ -47,6 +53,7 @@ export const tokenizerTrain: Command = command({
     workers: { kind: "integer", min: 0, help: "threads that count words; 0 counts on the main one" },
     overwrite: { kind: "boolean", help: "replace a tokenizer that is there" },
   },
+  writes: { how: "inside", of: ({ options }) => options.out },
   examples: [
     { does: "A vocabulary of 8,000 tokens", line: "cloze tokenizer train --data corpus.txt --size 8k --out tokenizer" },
     {
@@ -69,7 +76,7 @@ export const tokenizerTrain: Command = command({
     const line = status();
     try {
       const counter = await countWords(
-        { names: options.data, path, env: io.env, field, workers, line },
+        { names: options.data, path, io, field, format: options.format, workers, line },
         { lowercase: !cased },
       );
       const words = counter.words();
@@ -140,8 +147,9 @@ async function writeFiles(out: string, files: Readonly<Record<string, string>>):
 interface Request {
   readonly names: readonly string[];
   readonly path: Context["path"];
-  readonly env: Context["io"]["env"];
+  readonly io: Context["io"];
   readonly field: string | undefined;
+  readonly format: "text" | "jsonl" | "csv" | "tsv" | "parquet" | undefined;
   readonly workers: number | undefined;
   readonly line: Status;
 }
@@ -151,24 +159,30 @@ interface Request {
  * as documents.
  */
 async function countWords(
-  { names, path, env, field, workers, line }: Request,
+  { names, path, io, field, format: given, workers, line }: Request,
   words: WordOptions,
 ): Promise<WordCounter> {
-  const { formatOfName, readDocuments, resolveSources } = await import("@cloze/data/node");
+  const { STDIN_NAME, formatOfName, inputOf, readChunks, readDocuments, refusePipesTwice, resolveSources } =
+    await import("@cloze/data/node");
   const { WordCounter } = await import("@cloze/tokenizer-wordpiece/train");
-  const texts: string[] = [];
+  const texts: (string | { readonly name: string; readonly chunks: AsyncIterable<Uint8Array> })[] = [];
   const others: string[] = [];
+  await refusePipesTwice(names.map(path));
   for (const name of names) {
-    const local = await stat(path(name)).then(
-      (found) => found.isFile(),
-      () => false,
-    );
-    const format = formatOfName(name);
+    const found = name === STDIN_NAME ? undefined : await stat(path(name)).catch(() => undefined);
+    const local = found !== undefined && !found.isDirectory();
+    const format = given ?? formatOfName(name);
     if (format === "fasta")
       throw new ConfigError(
         `--data ${name}: expected text, got residues. Proteins have their alphabets: esm2, protbert, amplify.`,
       );
-    if (format === "text" || (local && format === undefined)) texts.push(path(name));
+    const isPipe = name === STDIN_NAME || (local && !found.isFile());
+    if (isPipe && (format ?? "text") === "text") {
+      const [source] = await resolveSources([path(name)], { format: "text", stdin: io.stdin });
+      if (source === undefined) continue;
+      if (format === undefined) await refuseRows(source, name);
+      texts.push({ name: source.name, chunks: readChunks(inputOf(source)) });
+    } else if (format === "text" || (local && format === undefined)) texts.push(path(name));
     else others.push(local ? path(name) : name);
   }
   const share = COUNTING / (others.length > 0 && texts.length > 0 ? 2 : 1);
@@ -187,7 +201,13 @@ async function countWords(
             ),
         });
   const sources =
-    others.length === 0 ? [] : await resolveSources(others, { hub: (await import("@cloze/data")).hubSettings(env) });
+    others.length === 0
+      ? []
+      : await resolveSources(others, {
+          hub: (await import("@cloze/data")).hubSettings(io.env),
+          stdin: io.stdin,
+          ...(given === undefined ? {} : { format: given }),
+        });
   for (const [i, source] of sources.entries()) {
     const reader = readDocuments(source, field === undefined ? {} : { field });
     for await (const batch of reader.batches()) {
@@ -199,6 +219,14 @@ async function countWords(
     }
   }
   return counter;
+}
+
+/** Throws ConfigError for a pipe without a format that holds JSONL rather than text. */
+async function refuseRows(source: DataSource, name: string): Promise<void> {
+  const { headOf } = await import("@cloze/data/node");
+  const head = new TextDecoder().decode(await headOf(source, ({ length }) => length > 1));
+  if (/^\s*\{\s*"/.test(head))
+    throw new ConfigError(`--data ${name}: expected text, got what looks like JSONL. Name its format: --format jsonl`);
 }
 
 /** Rewrites an error message of the library: parameters get the names of their flags. */

@@ -4,13 +4,13 @@
  *     .tmp-<name>-<host>-<pid>-<started>-<nonce>   a file or folder that is being written
  *     .old-<name>-<host>-<pid>-<started>-<nonce>   the previous <name>, for the moment between two renames
  *
- * After the name stands the tag of `owner.ts`. On a shared disk the leftovers of another machine stay. Files with other
- * names are never touched.
+ * After the name stands the owner tag of `@cloze/lock`. On a shared disk the leftovers of another machine stay. Files
+ * with other names are never touched.
  */
 import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { ownerState, ownerTag } from "@cloze/lock";
 import { isComplete } from "./manifest.ts";
-import { ownerState, ownerTag } from "./owner.ts";
 import { ignoring, onStorage } from "./storage-error.ts";
 
 const pattern = /^\.(tmp|old)-(.+)-([0-9a-f]{8}-[0-9]{1,10}-[0-9]{1,20}-[0-9a-f]{8})$/;

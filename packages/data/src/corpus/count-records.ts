@@ -5,7 +5,7 @@ import { openParquet } from "../formats/parquet-rows.ts";
 import { rangesOfFile } from "../formats/range-file.ts";
 import { readChunks } from "../formats/read-chunks.ts";
 import { readDocuments, type ReadDocumentsOptions } from "./read-documents.ts";
-import type { DataSource } from "./sources.ts";
+import { refusePipe, type DataSource } from "./sources.ts";
 
 export async function countRecords(
   source: DataSource,
@@ -23,6 +23,7 @@ export async function countRecords(
       await ranges.close();
     }
   }
+  refusePipe(source, "its records are counted before they are read");
   if (format === "fasta" && "path" in place) return countFasta(place.path, reading.maxRecord);
   let records = 0;
   for await (const batch of readDocuments(source, reading).batches()) records += batch.length;

@@ -2,11 +2,10 @@
  * Documents of any source. A source is plain text, a field of JSONL, a column of CSV, TSV or Parquet, or FASTA (a
  * record is a document).
  */
-import { ConfigError } from "@cloze/errors";
 import { readChunks } from "../formats/read-chunks.ts";
 import { readFasta } from "../formats/read-fasta.ts";
 import { readRows, type RowCounts, type RowOptions } from "./read-rows.ts";
-import type { DataSource } from "./sources.ts";
+import { inputOf, type DataSource } from "./sources.ts";
 import {
   countDocument,
   emptyReport,
@@ -68,17 +67,12 @@ export function readDocuments(source: DataSource, options: ReadDocumentsOptions 
   };
 }
 
-function pathOf({ name, place }: DataSource): string {
-  if ("path" in place) return place.path;
-  throw new ConfigError(`${name}: expected a file, got a URL. Download it and give its path.`);
-}
-
 async function* ofText(
   source: DataSource,
   parser: TextParser,
   { onRead }: ReadDocumentsOptions,
 ): AsyncGenerator<readonly TextDocument[], void, undefined> {
-  for await (const chunk of readChunks(pathOf(source), onRead === undefined ? {} : { onRead })) {
+  for await (const chunk of readChunks(inputOf(source), onRead === undefined ? {} : { onRead })) {
     const documents = parser.push(chunk);
     if (documents.length > 0) yield documents;
   }
@@ -121,7 +115,7 @@ async function* ofFasta(
   report: MutableReport,
   { maxRecord, onRead }: ReadDocumentsOptions,
 ): AsyncGenerator<readonly TextDocument[], void, undefined> {
-  const fasta = readFasta(pathOf(source), {
+  const fasta = readFasta(inputOf(source), {
     headers: false,
     ...(maxRecord === undefined ? {} : { maxRecord }),
     ...(onRead === undefined ? {} : { onRead }),

@@ -6,7 +6,7 @@ import { JsonlParser } from "../formats/jsonl-parser.ts";
 import { openParquet, type ParquetFile } from "../formats/parquet-rows.ts";
 import { readChunks } from "../formats/read-chunks.ts";
 import { rangesOfFile } from "../formats/range-file.ts";
-import type { DataSource } from "./sources.ts";
+import { inputOf, type DataSource } from "./sources.ts";
 import type { Row } from "../formats/text-document.ts";
 
 export interface RowOptions {
@@ -65,7 +65,6 @@ export async function* readRows(
   }
   if (format === "text" || format === "fasta")
     throw new ConfigError(`${name}: expected rows (jsonl, csv, tsv, parquet), got ${format}.`);
-  if (!("path" in place)) throw new ConfigError(`${name}: expected a file, got a URL. Download it and give its path.`);
   const parser =
     format === "jsonl"
       ? new JsonlParser({ file: name, ...limit })
@@ -76,7 +75,7 @@ export async function* readRows(
           ...(quotes === undefined ? {} : { quotes }),
           ...limit,
         });
-  for await (const chunk of readChunks(place.path, onRead === undefined ? {} : { onRead })) {
+  for await (const chunk of readChunks(inputOf(source), onRead === undefined ? {} : { onRead })) {
     const rows = parser.push(chunk);
     counts.bytes = parser.bytes;
     counts.invalid = parser.invalid;

@@ -5,8 +5,8 @@
  * inside the field is one quote. A quote anywhere else is an ordinary character, as in Python's csv module.
  *
  * Errors, each with its line: a quote that never closes (the line that opens it), text after a closing quote, a row
- * with a different number of fields from the first row. Blank lines between rows are skipped. A line end inside quotes
- * is read as "\n".
+ * with a different number of fields from the first row. Blank lines between rows are skipped. A row ends with LF, CRLF
+ * or CR. A line end inside quotes is content and stays as it is, as in RFC 4180 and pandas.
  *
  * Own code, for two reasons. For an unclosed quote, other parsers name the last line of the file and not the line of
  * the quote, and they keep all the text between in memory. This parser is also 5 times as fast as csv-parse 7.
@@ -86,7 +86,7 @@ export class CsvParser {
 
   #rows(lines: readonly string[]): readonly Row[] {
     const rows: Row[] = [];
-    for (const line of lines) {
+    for (const [i, line] of lines.entries()) {
       this.#line++;
       if (this.#open === undefined) {
         if (line === "") continue;
@@ -94,7 +94,7 @@ export class CsvParser {
       }
       if (this.#open === undefined && (!this.#quotes || !line.includes('"')))
         this.#fields = line.split(this.#delimiter);
-      else if (!this.#quoted(line)) continue;
+      else if (!this.#quoted(line, this.#lines.endOf(i))) continue;
       const row = this.#row();
       if (row !== undefined) rows.push(row);
     }
@@ -102,12 +102,12 @@ export class CsvParser {
   }
 
   /** Takes a line with quotes, or a line inside a quoted field. Returns false if the row continues on the next line. */
-  #quoted(line: string): boolean {
+  #quoted(line: string, lineEnd: string): boolean {
     let at = 0;
     if (this.#open === undefined) {
       this.#fields = [];
     } else {
-      const end = this.#closing(line, 0);
+      const end = this.#closing(line, 0, lineEnd);
       if (end < 0) return false;
       at = end;
     }
@@ -115,7 +115,7 @@ export class CsvParser {
     while (at <= line.length) {
       if (line[at] === '"') {
         this.#open = { text: "", line: this.#line };
-        const end = this.#closing(line, at + 1);
+        const end = this.#closing(line, at + 1, lineEnd);
         if (end < 0) return false;
         at = end;
       } else {
@@ -131,12 +131,12 @@ export class CsvParser {
    * Reads the open field from `from` to its closing quote. Returns where the next field begins, or -1 if the open field
    * continues on the next line.
    */
-  #closing(line: string, from: number): number {
+  #closing(line: string, from: number, lineEnd: string): number {
     const open = this.#open as Open;
     for (let at = from; ;) {
       const quote = line.indexOf('"', at);
       if (quote < 0) {
-        open.text += `${line.slice(at)}\n`;
+        open.text += line.slice(at) + lineEnd;
         if (open.text.length > this.#max)
           this.#fail(
             open.line,

@@ -1,6 +1,6 @@
 import { FormatError } from "@cloze/errors";
 import { describe, expect, it } from "vitest";
-import { FastaParser, type FastaOptions, type FastaReport } from "./fasta-parser.ts";
+import { FastaParser, type FastaBatch, type FastaOptions, type FastaReport } from "./fasta-parser.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -121,5 +121,32 @@ describe("FastaParser", () => {
     const chunk = bytes(`>${"x".repeat(700_000)}`);
     parser.push(chunk);
     expect(() => parser.push(chunk)).toThrow(/header line of at most 1048576 bytes/);
+  });
+});
+
+describe("FASTA of other line ends and encodings", () => {
+  const parse = (text: Uint8Array): string[] => {
+    const parser = new FastaParser({ file: "f" });
+    const of = (batch: FastaBatch): string[] =>
+      Array.from(
+        { length: batch.count },
+        (_, i) => `${batch.header(i)}=${new TextDecoder().decode(batch.sequence(i))}`,
+      );
+    return [...of(parser.push(text)), ...of(parser.finish())];
+  };
+
+  it.each(["\n", "\r\n", "\r"])("reads the same records: %j", (end) => {
+    const text = ["\ufeff;note", ">a b", "MK", "T", ";note", "", ">c", "AA"].join(end);
+    expect(parse(new TextEncoder().encode(text))).toEqual(["a b=MKT", "c=AA"]);
+    expect(parse(new TextEncoder().encode(`>a${end}MK\n>b\rT\r\n`))).toEqual(["a=MK", "b=T"]);
+    expect(() => parse(new TextEncoder().encode(`${end}${end}MKT${end}>a`))).toThrow(/^f, line 3: expected a '>'/);
+  });
+
+  it("refuses UTF-16 with the way to convert it", () => {
+    for (const mark of ["\ufeff", ""])
+      expect(() => parse(Buffer.from(`${mark}>a\nMK\n`, "utf16le"))).toThrow(
+        /UTF-16; convert it with iconv|expected letters/,
+      );
+    expect(() => parse(Buffer.from("\ufeff>a\nMK\n", "utf16le"))).toThrow(/UTF-16; convert it with iconv/);
   });
 });

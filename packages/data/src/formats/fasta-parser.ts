@@ -13,6 +13,7 @@
  * Price: one pass over the bytes. Memory holds the records of one chunk and the longest record so far.
  */
 import { FormatError } from "@cloze/errors";
+import { mistakenFormat } from "./mistaken-formats.ts";
 
 export interface FastaOptions {
   /** Name for error messages. */
@@ -73,20 +74,19 @@ const KIND: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
   return byte === 59 ? KEEP | SEMICOLON : KEEP;
 });
 
-/** The first bytes of other formats that people pass by mistake, and the format's name for the error message. */
+/** The first characters of other formats of text that people pass by mistake, and the format's name for the error message. */
+const FASTQ = "FASTQ; convert it to FASTA, for example with seqtk seq -A";
 const MISTAKEN: readonly (readonly [string, string])[] = [
-  ["%PDF", "a PDF"],
-  ["PK\x03\x04", "a zip archive; unpack it"],
-  ["BZh", "bzip2; decompress it with bunzip2"],
-  ["\x1f\x8b", "gzip inside gzip"],
-  ["\xfd7zXZ", "xz; decompress it with unxz"],
-  ["\x28\xb5\x2f\xfd", "zstd; decompress it with unzstd"],
-  ["@", "FASTQ; convert it to FASTA"],
+  ["@", FASTQ],
   ["LOCUS", "GenBank; convert it to FASTA"],
   ["ID   ", "UniProt or EMBL text; download the FASTA form"],
   ["{", "JSON"],
   ["<", "XML or HTML"],
 ];
+
+/** What a text's beginning is, if it is the four lines of FASTQ: `@name`, letters, `+`, qualities. */
+export const fastqFault = (head: string): string | undefined =>
+  /^@[^\r\n]*[\r\n]+[A-Za-z.*-]+([\r\n]+\+|$)/.test(head) ? FASTQ : undefined;
 
 export class FastaParser implements FastaBatch {
   readonly #file: string;
@@ -191,15 +191,17 @@ export class FastaParser implements FastaBatch {
         this.#afterComment = START;
         return at;
       }
-      if (byte === LF) this.#line++;
-      else if (KIND[byte] !== 0 && !(offset < 3 && byte === [0xef, 0xbb, 0xbf][offset])) this.#notFasta(chunk, at);
+      if (byte === LF || byte === CR) {
+        const before = at > 0 ? chunk[at - 1] : this.#lastByte;
+        if (byte === CR || before !== CR) this.#line++;
+      } else if (KIND[byte] !== 0 && !(offset < 3 && byte === [0xef, 0xbb, 0xbf][offset])) this.#notFasta(chunk, at);
     }
     return chunk.length;
   }
 
   #notFasta(chunk: Uint8Array, at: number): never {
     const head = String.fromCharCode(...chunk.subarray(at, at + 24));
-    const known = MISTAKEN.find(([magic]) => head.startsWith(magic))?.[1];
+    const known = mistakenFormat(chunk.subarray(at)) ?? MISTAKEN.find(([magic]) => head.startsWith(magic))?.[1];
     const next =
       known === undefined ? "Give each sequence a header line that starts with '>'." : `This looks like ${known}.`;
     throw new FormatError(

@@ -3,10 +3,13 @@
  * exactly once, wherever the boundaries are.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { Pipe } from "./pipe.ts";
 import { readChunks } from "./read-chunks.ts";
 
 export interface FastaRange {
   readonly file: string;
+  /** What is read instead of the file, for something that can be read once. */
+  readonly pipe?: Pipe;
   /** Bytes [from, until) of a file that is not compressed. Without both, the whole file, which may be gzip. */
   readonly from?: number;
   readonly until?: number;
@@ -19,11 +22,11 @@ const CR = 13;
 
 /** The text of the records, in chunks. `onRead` receives the number of bytes of the range read so far. */
 export async function* readRange(
-  { file, from = 0, until = Infinity }: FastaRange,
+  { file, pipe, from = 0, until = Infinity }: FastaRange,
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (from === 0 && until === Infinity) {
-    yield* readChunks(file, { onRead });
+    yield* readChunks(pipe ?? file, { onRead });
     return;
   }
   const descriptor = openSync(file, "r");

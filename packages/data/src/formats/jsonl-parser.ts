@@ -1,9 +1,10 @@
 /**
  * A parser of JSONL (one JSON object a line) to rows. Blank lines are skipped. Any other line that is not an object is
- * an error that names the line.
+ * an error that names the line. A number that a double would change keeps its text (NumberText).
  */
 import { FormatError } from "@cloze/errors";
 import { LineParser, type LineOptions } from "./text-lines.ts";
+import { parseRowJson } from "./row-json.ts";
 import type { Row } from "./text-document.ts";
 
 /**
@@ -48,7 +49,7 @@ export class JsonlParser {
   #object(line: string): Readonly<Record<string, unknown>> {
     let value: unknown;
     try {
-      value = JSON.parse(line);
+      value = parseRowJson(line);
     } catch (cause) {
       const next =
         this.#line === 1 && /^[[{]\s*$/.test(line)

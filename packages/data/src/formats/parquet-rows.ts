@@ -4,10 +4,11 @@
  *
  * Memory is the requested columns of one row group, decoded. All codecs of the format are read (Snappy, GZIP, Brotli,
  * ZSTD, LZ4). The decoder is hyparquet. Its errors on damaged files become a FormatError that names the file and the
- * row group.
+ * row group. Numbers keep every digit, and dates are text: see parquet-values.ts.
  */
 import { ClozeError, FormatError } from "@cloze/errors";
 import type { FileMetaData } from "hyparquet";
+import { RAW, columnConversion, rawSchema } from "./parquet-values.ts";
 import type { Row } from "./text-document.ts";
 
 /** Bytes that are read by range: from a file, a URL or a buffer. */
@@ -31,7 +32,9 @@ export async function openParquet(reader: RangeReader, file: string): Promise<Pa
   if (reader.byteLength < 12)
     throw new FormatError(file, "", `expected a Parquet file, got ${reader.byteLength} bytes. Is it whole?`);
   const metadata = await told(file, "footer", () => parquetMetadataAsync(reader));
-  const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
+  const tree = parquetSchema(metadata).children;
+  const columns = tree.map(({ element }) => element.name);
+  const raw: FileMetaData = { ...metadata, schema: rawSchema(metadata.schema) };
   return {
     columns,
     rowCount: Number(metadata.num_rows),
@@ -44,10 +47,22 @@ export async function openParquet(reader: RangeReader, file: string): Promise<Pa
           `expected a column ${JSON.stringify(missing)}, got ` +
             `${columns.map((name) => JSON.stringify(name)).join(", ")}.`,
         );
+      const conversions = tree.flatMap((column) => {
+        const convert = wanted.includes(column.element.name) ? columnConversion(file, column) : undefined;
+        return convert === undefined ? [] : [[column.element.name, convert] as const];
+      });
       const { compressors } = await import("hyparquet-compressors");
       for (const { group, rowStart, rowEnd } of groupsOf(metadata)) {
         const values = await told(file, `row group ${group + 1}`, () =>
-          parquetReadObjects({ file: reader, metadata, columns: [...wanted], rowStart, rowEnd, compressors }),
+          parquetReadObjects({
+            ...RAW,
+            file: reader,
+            metadata: raw,
+            columns: [...wanted],
+            rowStart,
+            rowEnd,
+            compressors,
+          }),
         );
         if (values.length !== rowEnd - rowStart)
           throw new FormatError(
@@ -55,7 +70,10 @@ export async function openParquet(reader: RangeReader, file: string): Promise<Pa
             `row group ${group + 1}`,
             `expected ${rowEnd - rowStart} rows, got ${values.length}. Write or download the file again.`,
           );
-        yield values.map((row, i) => ({ values: row as Readonly<Record<string, unknown>>, place: rowStart + i + 1 }));
+        yield values.map((row: Record<string, unknown>, i) => {
+          for (const [name, convert] of conversions) row[name] = convert(row[name]) ?? null;
+          return { values: row, place: rowStart + i + 1 };
+        });
       }
     },
   };

@@ -3,6 +3,7 @@
  * is accepted and which is an error.
  */
 import { FastaParser, type FastaBatch, type FastaOptions, type FastaReport } from "./fasta-parser.ts";
+import type { Pipe } from "./pipe.ts";
 import { readChunks, type ReadChunksOptions } from "./read-chunks.ts";
 
 export interface FastaRecord {
@@ -23,17 +24,18 @@ export interface FastaFile {
 export type ReadFastaOptions = Omit<FastaOptions, "file"> & ReadChunksOptions;
 
 /**
- * A FASTA file. Each loop reads the file from the beginning.
+ * A FASTA file, or a pipe (which can be read once). Each loop reads the file from the beginning.
  *
  * @example
  * for await (const { header, sequence } of readFasta("proteins.fasta.gz").records())
  *   console.log(header, sequence.length);
  */
-export function readFasta(file: string, options: ReadFastaOptions = {}): FastaFile {
+export function readFasta(from: string | Pipe, options: ReadFastaOptions = {}): FastaFile {
+  const file = typeof from === "string" ? from : from.name;
   let parser = new FastaParser({ ...options, file });
   async function* batches(): AsyncGenerator<FastaBatch, void, undefined> {
     parser = new FastaParser({ ...options, file });
-    for await (const chunk of readChunks(file, options)) {
+    for await (const chunk of readChunks(from, options)) {
       const batch = parser.push(chunk);
       if (batch.count > 0) yield batch;
     }

@@ -7,6 +7,7 @@
  * another.
  */
 import { FormatError } from "@cloze/errors";
+import { NumberText } from "./number-text.ts";
 
 export interface TextDocument {
   /** No sentence is empty, and none begins or ends with white space. */
@@ -57,12 +58,12 @@ export function countDocument(report: MutableReport, sentences: readonly string[
 
 /** The sentences of a text: its lines that are not blank. */
 export function sentencesOf(text: string): readonly string[] {
-  if (!text.includes("\n")) {
+  if (!text.includes("\n") && !text.includes("\r")) {
     const only = text.trim();
     return only === "" ? [] : [only];
   }
   return text
-    .split("\n")
+    .split(/[\r\n]/)
     .map((line) => line.trim())
     .filter((line) => line !== "");
 }
@@ -130,5 +131,6 @@ export function sentencesOfValue(file: string, place: string, field: string, val
 function kindOf(value: unknown): string {
   if (value === null || value === undefined) return "null";
   if (Array.isArray(value)) return "a list";
+  if (value instanceof NumberText) return "a number";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

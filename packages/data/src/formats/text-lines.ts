@@ -1,7 +1,8 @@
 /**
  * A parser of bytes to lines of text: takes chunks of a file and returns whole lines.
  *
- * A line ends with LF or CRLF. UTF-8 is decoded as in the WHATWG standard: every invalid sequence becomes U+FFFD.
+ * A line ends with LF, CRLF or CR, also mixed in one file: Python's universal newlines. UTF-8 is decoded as in the
+ * WHATWG standard: every invalid sequence becomes U+FFFD.
  * Invalid sequences are counted; a U+FFFD that the file itself holds is not. A byte-order mark at the beginning of the
  * file is dropped. Text that is recognisably another format (UTF-16, an archive, a PDF, Parquet) is an error.
  *
@@ -9,6 +10,7 @@
  * limit.
  */
 import { FormatError } from "@cloze/errors";
+import { expectText } from "./mistaken-formats.ts";
 
 export interface LineOptions {
   /** Name for error messages. */
@@ -21,20 +23,9 @@ export interface LineOptions {
 export const MAX_RECORD: number = 2 ** 26;
 
 const LF = 10;
+const CR = 13;
+const LINE_END = /\r\n?|\n/g;
 const REPLACEMENT = "\ufffd";
-
-/** The first bytes of other formats that people pass by mistake, and the format's name for the error message. */
-const MISTAKEN: readonly (readonly [string, string])[] = [
-  ["\xff\xfe", "UTF-16; convert it with iconv -f UTF-16 -t UTF-8"],
-  ["\xfe\xff", "UTF-16; convert it with iconv -f UTF-16 -t UTF-8"],
-  ["%PDF", "a PDF"],
-  ["PK\x03\x04", "a zip archive; unpack it"],
-  ["BZh", "bzip2; decompress it with bunzip2"],
-  ["\x1f\x8b", "gzip inside gzip"],
-  ["\xfd7zXZ", "xz; decompress it with unxz"],
-  ["\x28\xb5\x2f\xfd", "zstd; decompress it with unzstd"],
-  ["PAR1", "Parquet; name the format parquet"],
-];
 
 export class LineParser {
   readonly #file: string;
@@ -43,6 +34,10 @@ export class LineParser {
   /** The beginning of an unfinished line, in pieces. */
   #pieces: Uint8Array[] = [];
   #held = 0;
+  /** The last byte of the last chunk was a CR, which is not among the held bytes. */
+  #heldReturn = false;
+  /** Line ends of the last lines, where they are not LF. */
+  #ends: string[] = [];
   #begun = false;
   #lines = 0;
   #bytes = 0;
@@ -69,37 +64,60 @@ export class LineParser {
   /** Reads a chunk. Returns the lines that the chunk completed, without their line ends. */
   push(chunk: Uint8Array): readonly string[] {
     this.#bytes += chunk.length;
-    const last = chunk.lastIndexOf(LF);
-    if (last < 0) {
-      this.#hold(chunk);
-      return [];
-    }
-    const first = this.#held === 0 ? -1 : chunk.indexOf(LF);
+    this.#ends = [];
+    if (chunk.length === 0) return [];
     const lines: string[] = [];
-    if (first >= 0) {
-      this.#hold(chunk.subarray(0, first));
-      lines.push(withoutReturn(this.#take()));
+    let from = 0;
+    if (this.#heldReturn) {
+      from = chunk[0] === LF ? 1 : 0;
+      lines.push(this.#takeLine(from === 1 ? "\r\n" : "\r"));
     }
-    if (last > first) {
-      if (last - first > this.#maxLine) this.#checkLines(chunk, first, last, lines.length);
-      const text = this.#decode(chunk.subarray(first + 1, last));
-      for (let from = 0; ;) {
-        const end = text.indexOf("\n", from);
-        lines.push(withoutReturn(end < 0 ? text.slice(from) : text.slice(from, end)));
-        if (end < 0) break;
-        from = end + 1;
+    const last = lastLineEnd(chunk);
+    if (last >= from) {
+      if (this.#held > 0) {
+        const first = firstLineEnd(chunk, from);
+        const isPair = chunk[first] === CR && first < last && chunk[first + 1] === LF;
+        this.#hold(chunk.subarray(from, first));
+        lines.push(this.#takeLine(isPair ? "\r\n" : chunk[first] === CR ? "\r" : "\n"));
+        from = first + (isPair ? 2 : 1);
       }
+      if (last >= from) this.#wholeLines(chunk.subarray(from, last + 1), lines);
+      from = last + 1;
     }
-    this.#hold(chunk.subarray(last + 1));
+    // A CR at the end of a chunk may be one half of a CRLF.
+    this.#heldReturn = from < chunk.length && chunk[chunk.length - 1] === CR;
+    this.#hold(chunk.subarray(from, this.#heldReturn ? chunk.length - 1 : chunk.length));
     this.#lines += lines.length;
     return lines;
   }
 
   /** After all chunks: returns the last line, if the file does not end with a line end. */
   finish(): readonly string[] {
-    if (this.#held === 0) return [];
+    this.#ends = [];
+    if (this.#held === 0 && !this.#heldReturn) return [];
     this.#lines++;
-    return [withoutReturn(this.#take())];
+    return [this.#takeLine(this.#heldReturn ? "\r" : "")];
+  }
+
+  /** The line end of line `i` of the last `push` or `finish`; "" at the end of the file. */
+  endOf(i: number): string {
+    return this.#ends[i] ?? "\n";
+  }
+
+  #wholeLines(bytes: Uint8Array, lines: string[]): void {
+    if (bytes.length > this.#maxLine) this.#checkLines(bytes, lines.length);
+    const text = this.#decode(bytes);
+    if (!text.includes("\r")) {
+      for (let from = 0, end = text.indexOf("\n"); end >= 0; from = end + 1, end = text.indexOf("\n", from))
+        lines.push(text.slice(from, end));
+      return;
+    }
+    let from = 0;
+    for (const { 0: lineEnd, index } of text.matchAll(LINE_END)) {
+      this.#ends[lines.length] = lineEnd;
+      lines.push(text.slice(from, index));
+      from = index + lineEnd.length;
+    }
   }
 
   #hold(bytes: Uint8Array): void {
@@ -110,11 +128,11 @@ export class LineParser {
   }
 
   /** Checks the lines that lie whole in a chunk. Only a chunk larger than the limit can hold a line above the limit. */
-  #checkLines(chunk: Uint8Array, first: number, last: number, before: number): void {
-    for (let from = first + 1, line = this.#lines + before + 1; from <= last; line++) {
-      const end = chunk.indexOf(LF, from);
+  #checkLines(bytes: Uint8Array, before: number): void {
+    for (let from = 0, line = this.#lines + before + 1; from < bytes.length; line++) {
+      const end = firstLineEnd(bytes, from);
       if (end - from > this.#maxLine) this.#tooLong(line);
-      from = end + 1;
+      from = end + (bytes[end] === CR && bytes[end + 1] === LF ? 2 : 1);
     }
   }
 
@@ -126,7 +144,10 @@ export class LineParser {
     );
   }
 
-  #take(): string {
+  /** The held line, which ends with `lineEnd`. */
+  #takeLine(lineEnd: string): string {
+    this.#ends = [lineEnd];
+    this.#heldReturn = false;
     const whole = new Uint8Array(this.#held);
     let at = 0;
     for (const piece of this.#pieces) {
@@ -142,23 +163,25 @@ export class LineParser {
     let body = bytes;
     if (!this.#begun) {
       this.#begun = true;
-      this.#refuseOthers(bytes);
+      expectText(bytes, this.#file);
       if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) body = bytes.subarray(3);
     }
     const text = this.#decoder.decode(body);
     if (text.includes(REPLACEMENT)) this.#invalid += text.split(REPLACEMENT).length - 1 - replacementsIn(body);
     return text;
   }
-
-  #refuseOthers(bytes: Uint8Array): void {
-    const head = String.fromCharCode(...bytes.subarray(0, 8));
-    const known = MISTAKEN.find(([magic]) => head.startsWith(magic))?.[1];
-    if (known !== undefined)
-      throw new FormatError(this.#file, "line 1", `expected UTF-8 text, got bytes that look like ${known}.`);
-  }
 }
 
-const withoutReturn = (line: string): string => (line.endsWith("\r") ? line.slice(0, -1) : line);
+/** The place of the first CR or LF from `from` on. Only for bytes that hold one. */
+function firstLineEnd(bytes: Uint8Array, from: number): number {
+  const feed = bytes.indexOf(LF, from);
+  const carriage = (feed < 0 ? bytes : bytes.subarray(0, feed)).indexOf(CR, from);
+  return carriage < 0 ? feed : carriage;
+}
+
+/** The place of the last LF, or of the last CR before the last byte; -1 if there is neither. */
+const lastLineEnd = (bytes: Uint8Array): number =>
+  Math.max(bytes.lastIndexOf(LF), bytes.length < 2 ? -1 : bytes.lastIndexOf(CR, bytes.length - 2));
 
 /**
  * The number of U+FFFD that the bytes themselves hold (EF BF BD). EF is never a continuation byte in UTF-8, so these

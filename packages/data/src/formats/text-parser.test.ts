@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { FormatError } from "@cloze/errors";
 import { describe, expect, it } from "vitest";
 import { CsvParser, type CsvOptions } from "./csv-parser.ts";
@@ -48,11 +49,65 @@ function refusal(run: () => unknown): string {
   throw new RangeError("nothing was refused");
 }
 
+const golden = JSON.parse(readFileSync(new URL("../../test/golden/line-ends.json", import.meta.url), "utf8")) as {
+  readonly lines: [string, string[]][];
+  readonly tables: [string, string[][]][];
+};
+
+// tooling/golden/line-ends.py
+describe("line ends", () => {
+  it("are Python's universal newlines", () => {
+    for (const [text, expected] of golden.lines)
+      expect(
+        everyCut(() => new LineParser(), bytes(text)),
+        JSON.stringify(text),
+      ).toEqual(expected);
+  });
+
+  it("of CSV end rows, and stay in quoted fields, as in pandas", () => {
+    for (const [text, expected] of golden.tables)
+      expect(
+        everyCut(() => new CsvParser(), bytes(text)).map(({ values: { x, y } }) => [x, y]),
+        JSON.stringify(text),
+      ).toEqual(expected);
+  });
+
+  it.each(["\n", "\r\n", "\r"])("give the same documents, rows and places: %j", (end) => {
+    const of = (text: string): Uint8Array => bytes(`\ufeff${text.replaceAll("\n", end)}`);
+    expect(everyCut(() => new TextParser(), of("a\nb\n\nc"))).toEqual([
+      { sentences: ["a", "b"], place: 1 },
+      { sentences: ["c"], place: 4 },
+    ]);
+    expect(everyCut(() => new JsonlParser(), of('{"a":1}\n\n{"a":2}\n'))).toEqual([
+      { values: { a: 1 }, place: 1 },
+      { values: { a: 2 }, place: 3 },
+    ]);
+    expect(everyCut(() => new CsvParser({ delimiter: "\t" }), of("a\tb\n1\t2\n"))).toEqual([
+      { values: { a: "1", b: "2" }, place: 2 },
+    ]);
+    expect(refusal(() => all(new CsvParser({ file: "f" }), [of('a\n"x\ny"\n"z')]))).toContain("f, line 4: ");
+    expect(sentencesOf(`a${end}b${end}${end}c`)).toEqual(["a", "b", "c"]);
+  });
+
+  it.each([
+    ["with a mark", "\ufeffid,text\n", false],
+    ["with the other mark", "\ufeffid,text\n", true],
+    ["without a mark", "id,text\n", false],
+  ])("of UTF-16 are not looked for: it is refused %s", (_, text, swap) => {
+    const wide = Buffer.from(text, "utf16le");
+    if (swap) wide.swap16();
+    for (const parser of [new TextParser(), new CsvParser(), new JsonlParser()])
+      expect(refusal(() => all<unknown>(parser, [wide]))).toMatch(
+        /expected UTF-8 text, got .* UTF-16; convert it with iconv/,
+      );
+  });
+});
+
 describe("LineParser", () => {
   const lines = (text: Uint8Array): string[] => everyCut(() => new LineParser(), text);
 
-  it("ends lines with LF and CRLF, and drops a byte-order mark at the beginning alone", () => {
-    expect(lines(bytes("\ufeffa\r\n\nb\rc\n\ufeffd\n e "))).toEqual(["a", "", "b\rc", "\ufeffd", " e "]);
+  it("ends lines with LF, CRLF and CR, and drops a byte-order mark at the beginning alone", () => {
+    expect(lines(bytes("\ufeffa\r\n\nb\rc\n\ufeffd\n e "))).toEqual(["a", "", "b", "c", "\ufeffd", " e "]);
     expect(lines(bytes(""))).toEqual([]);
     expect(lines(bytes("\n"))).toEqual([""]);
   });
@@ -187,7 +242,7 @@ describe("CsvParser", () => {
 
   it("reads quotes as RFC 4180 says", () => {
     expect(rows('id,text\r\n1,"a, ""b""\r\n\r\nc"\r\n\r\n2,\n3,""\n"4","""",\n'.replace('"""",', '""""'))).toEqual([
-      { id: "1", text: 'a, "b"\n\nc' },
+      { id: "1", text: 'a, "b"\r\n\r\nc' },
       { id: "2", text: "" },
       { id: "3", text: "" },
       { id: "4", text: '"' },

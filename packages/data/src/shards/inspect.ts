@@ -3,6 +3,7 @@ import { FormatError } from "@cloze/errors";
 import { stat } from "node:fs/promises";
 import type { FastaReport } from "../formats/fasta-parser.ts";
 import { LengthCounts, type LengthSummary } from "../corpus/length-counts.ts";
+import type { Pipe } from "../formats/pipe.ts";
 import { readFasta } from "../formats/read-fasta.ts";
 import { readShardIndex } from "./read-shard-index.ts";
 import { openShards } from "./shard-dataset.ts";
@@ -39,7 +40,8 @@ export interface InspectOptions {
  * Reads a FASTA file (plain or gzip), or the JSON index of shards and the shards themselves, and compares their
  * checksums.
  */
-export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
+export async function inspect(from: string | Pipe, options: InspectOptions = {}): Promise<Inspection> {
+  const path = typeof from === "string" ? from : from.name;
   if (path.endsWith(".json")) return inspectShards(path);
   if (path.endsWith(".bin"))
     throw new FormatError(
@@ -49,7 +51,7 @@ export async function inspect(path: string, options: InspectOptions = {}): Promi
     );
   const lengths = new LengthCounts();
   const counts = new Float64Array(256);
-  const fasta = readFasta(path, { headers: false, ...options });
+  const fasta = readFasta(from, { headers: false, ...options });
   let sequences = 0;
   for await (const { count, residues, starts, ends } of fasta.batches()) {
     for (let i = 0; i < count; i++) {

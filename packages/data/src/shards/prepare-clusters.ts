@@ -8,7 +8,9 @@ import { mkdirSync, openSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { BucketFiles } from "../corpus/bucket-files.ts";
 import { ClusterMap, type ClusterReport } from "../corpus/cluster-map.ts";
+import { NumberText } from "../formats/number-text.ts";
 import { readFasta } from "../formats/read-fasta.ts";
+import { rowJson } from "../formats/row-json.ts";
 import { readRows } from "../corpus/read-rows.ts";
 import type { Writers } from "./shard-folder.ts";
 import type { ShardClusters, ShardInput } from "./shard-index.ts";
@@ -46,6 +48,8 @@ export function clusterInput(table: ClusterTable): ShardInput & { readonly field
   return { file: "path" in place ? basename(name) : name, bytes, modified, fields: fieldsOf(table).join(",") };
 }
 
+const CLUSTER = "name of a cluster";
+
 /** The number of buckets of documents by cluster: the first 8 bits of a cluster's hash are its bucket. */
 const BUCKETS = 256;
 
@@ -76,21 +80,18 @@ export class ClusterPreparation {
         const [cluster, member] = [wantedCluster, wantedMember].map(
           (wanted) => values[textField(source.name, `row ${place}`, names, wanted)],
         );
-        if (typeof cluster !== "string" || cluster === "")
+        const nameOf = (value: unknown, what: string): string => {
+          if (typeof value === "string" && (value !== "" || what !== CLUSTER)) return value;
+          if (Number.isFinite(value) || value instanceof NumberText) return String(value);
           throw new FormatError(
             source.name,
             `row ${place}`,
-            `expected the name of a cluster, got ${JSON.stringify(cluster)}. Name the columns: cluster first.`,
+            `expected the ${what}, got ${rowJson(value)}. Name the columns: cluster first.`,
           );
-        for (const each of Array.isArray(member) ? (member as readonly unknown[]) : [member]) {
-          if (typeof each !== "string")
-            throw new FormatError(
-              source.name,
-              `row ${place}`,
-              `expected the id of a member, got ${JSON.stringify(each)}. Name the columns: cluster first.`,
-            );
-          map.addRow(cluster, each);
-        }
+        };
+        const clusterName = nameOf(cluster, CLUSTER);
+        for (const each of Array.isArray(member) ? (member as readonly unknown[]) : [member])
+          map.addRow(clusterName, nameOf(each, "id of a member"));
       }
     }
     for (const file of files) {

@@ -11,9 +11,9 @@
  * Price: the disk holds the tokens twice while the parts are joined.
  */
 import { ConfigError } from "@cloze/errors";
+import { lock, tryLock } from "@cloze/lock";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { lock, tryLock } from "./folder-lock.ts";
 import { isGzip, type FastaRange } from "../formats/fasta-range.ts";
 import { PartReader, PartWriter, type PartIndex } from "./part-files.ts";
 import { documentsOrigin, fillFromDocuments, sizesOf, type PrepareDocumentsOptions } from "./prepare-documents.ts";
@@ -30,7 +30,7 @@ import {
   type Settings,
 } from "./shard-folder.ts";
 import { writeWhole } from "./shard-writer.ts";
-import type { DataSource } from "../corpus/sources.ts";
+import { refusePipe, type DataSource } from "../corpus/sources.ts";
 import { isShuffled, splitterOf } from "../corpus/splitter.ts";
 
 export interface PreparePartsOptions extends PrepareDocumentsOptions {
@@ -80,6 +80,7 @@ export async function prepareParts(options: PreparePartsOptions): Promise<Prepar
   const whole = documentsOrigin(options);
   const origin = bytesOnly ? { inputs: whole.inputs } : whole;
   const { name, path, settings } = checkedFolder(options, origin);
+  for (const source of sources) refusePipe(source, "its parts are read by several processes");
   const existing = await existingShards(options, path, settings);
   if (existing !== undefined) return { parts: 0, done: 0, kept: 0, shards: existing };
   const parts = await partsOf(options, bytesOnly ? partBytes : Infinity);
@@ -94,7 +95,7 @@ export async function prepareParts(options: PreparePartsOptions): Promise<Prepar
       kept++;
       continue;
     }
-    const release = lock(fileOf(part).replace(/json$/, "lock"), "prepareParts");
+    const writer = lock(fileOf(part).replace(/json$/, "lock"), "prepareParts", `part ${part} in ${folder}`);
     const { source, range, firstRecord } = parts[part] as Part;
     const writers = new PartWriter({
       folder,
@@ -130,14 +131,15 @@ export async function prepareParts(options: PreparePartsOptions): Promise<Prepar
       writers.abandon();
       throw withoutRoom(error, out);
     } finally {
-      release();
+      writer.release();
+      closeParts(folder);
     }
   }
   const done = parts.filter((_, part) => isDone(part)).length;
   const state = { parts: parts.length, done, kept };
   if (done < parts.length) return state;
-  const release = tryLock(join(folder, "join.lock"));
-  if (release === undefined) return state;
+  const joiner = tryLock(join(folder, "join.lock"));
+  if (joiner === undefined) return state;
   try {
     const shards = await makeShards(options, origin, async (writers) => {
       const indexes = parts.map((_, part) => JSON.parse(readFileSync(fileOf(part), "utf8")) as PartIndex);
@@ -149,7 +151,7 @@ export async function prepareParts(options: PreparePartsOptions): Promise<Prepar
     rmSync(folder, { recursive: true });
     return { ...state, shards };
   } finally {
-    release();
+    joiner.release();
   }
 }
 
@@ -179,6 +181,14 @@ async function partsOf(
     firstRecord += sizes[i]?.records ?? 0;
   }
   return parts;
+}
+
+/**
+ * Removes the folder of parts if no part is done and nobody is at one: a preparation of mended inputs may then begin.
+ */
+function closeParts(folder: string): void {
+  const busyOrDone = (file: string): boolean => /^part-\d+\.(json|lock)$/.test(file);
+  if (!readdirSync(folder).some(busyOrDone)) rmSync(folder, { recursive: true });
 }
 
 /** Makes the folder of parts, or checks that an existing folder is of the same settings and parts. */

@@ -10,6 +10,7 @@ import { countFasta } from "../corpus/count-records.ts";
 import { RecordRouter } from "./encode-fasta.ts";
 import { FastaParser, type FastaReport } from "../formats/fasta-parser.ts";
 import { ClusterPreparation, clusterInput, type ClusterTable } from "./prepare-clusters.ts";
+import type { Pipe } from "../formats/pipe.ts";
 import { readRange, type FastaRange } from "../formats/fasta-range.ts";
 import { DEFAULT_SPLIT, makeShards, type ShardFolderOptions, type Writers } from "./shard-folder.ts";
 import type { ShardCounts, ShardIndex, ShardInput } from "./shard-index.ts";
@@ -27,7 +28,8 @@ export interface PrepareProgress {
 }
 
 export interface PrepareOptions extends ShardFolderOptions {
-  readonly files: readonly string[];
+  /** Paths of files, or pipes. Clusters and a split by row number need files, which they read twice. */
+  readonly files: readonly (string | Pipe)[];
   readonly maxRecord?: number;
   /**
    * The table of clusters. An epoch then shows one sequence of each cluster, drawn anew, and a cluster is in one split.
@@ -56,10 +58,23 @@ export async function prepareShards(options: PrepareOptions): Promise<PreparedSh
     throw new ConfigError(
       "prepareShards: expected a split by content with clusters, so that no cluster is parted, got one by row.",
     );
+  const pipe = files.find((file) => typeof file !== "string");
+  if (pipe !== undefined && (clusters !== undefined || isShuffled(split)))
+    throw new ConfigError(
+      `${pipe.name}: expected a file, since ${clusters === undefined ? "a split by row number" : "the clusters' ids"} ` +
+        "takes a reading before, got a pipe, which can be read only once. Save it to a file first, and name the file.",
+    );
+  const paths = files.map((file) => (typeof file === "string" ? file : file.name));
   const grouping =
     clusters === undefined || isShuffled(split)
       ? undefined
-      : new ClusterPreparation({ table: clusters, files, split, out: options.out, name: options.name ?? "tokens" });
+      : new ClusterPreparation({
+          table: clusters,
+          files: paths,
+          split,
+          out: options.out,
+          name: options.name ?? "tokens",
+        });
   const inputs = files.map(describeInput);
   const bytesTotal = inputs.reduce((n, input) => n + input.bytes, 0);
   const origin = {
@@ -73,10 +88,10 @@ export async function prepareShards(options: PrepareOptions): Promise<PreparedSh
       grouping !== undefined
         ? await grouping.splitter()
         : await splitterOf(split, async () =>
-            Promise.all(files.map(async (name) => ({ name, records: await countFasta(name, maxRecord) }))),
+            Promise.all(paths.map(async (name) => ({ name, records: await countFasta(name, maxRecord) }))),
           );
     const counts = await fillFromFasta({
-      ranges: files.map((file) => ({ file })),
+      ranges: files.map((file) => (typeof file === "string" ? { file } : { file: file.name, pipe: file })),
       tokenizer,
       splitter,
       writers: grouping?.following(writers) ?? writers,
@@ -138,7 +153,9 @@ export async function fillFromFasta({
   return router.counts(reports);
 }
 
-function describeInput(file: string): ShardInput {
+function describeInput(file: string | Pipe): ShardInput {
+  // A pipe is never the same twice, so that shards of another one are not taken for its own.
+  if (typeof file !== "string") return { file: basename(file.name), bytes: 0, modified: new Date().toISOString() };
   const found = statSync(file, { throwIfNoEntry: false });
   if (found === undefined)
     throw new ConfigError(`prepareShards: expected a FASTA file at ${file}, found nothing there. Check the path.`);

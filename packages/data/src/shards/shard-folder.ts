@@ -7,9 +7,9 @@
  * caller asks for it. Only one process at a time writes to a name.
  */
 import { ConfigError } from "@cloze/errors";
+import { lock } from "@cloze/lock";
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf, lock } from "./folder-lock.ts";
 import type { PreparedShards } from "./prepare-shards.ts";
 import { readShardIndex } from "./read-shard-index.ts";
 import type { ShardClusters, ShardCounts, ShardIndex, ShardInput, TokenDtype } from "./shard-index.ts";
@@ -64,7 +64,7 @@ export async function makeShards(
   const sentences = origin.reading !== undefined;
   const there = await existingShards(options, path, settings);
   if (there !== undefined) return there;
-  const release = lock(join(out, `${name}.lock`), "prepareShards");
+  const writer = lock(join(out, `${name}.lock`), "prepareShards", `the shards ${name} in ${out}`);
   try {
     const meanwhile = await existingShards(options, path, settings);
     if (meanwhile !== undefined) return meanwhile;
@@ -98,7 +98,7 @@ export async function makeShards(
       throw withoutRoom(error, out);
     }
   } finally {
-    release();
+    writer.release();
   }
 }
 
@@ -155,7 +155,7 @@ export function formOf({ special, vocabulary }: DataTokenizer): {
 
 /** The error with advice, if the disk or a quota is full; any other error unchanged. */
 export function withoutRoom(error: unknown, out: string): unknown {
-  const code = codeOf(error);
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code !== "ENOSPC" && code !== "EDQUOT" && code !== "EFBIG") return error;
   return new ConfigError(
     `prepareShards: expected room for the shards in ${out}, got ${code}. A sequence takes a byte for each ` +
