@@ -24,6 +24,7 @@ import {
   hasLossScale,
   resetProgram,
   stepProgram,
+  traceLoss,
   type TrainSetup,
 } from "./train-programs.ts";
 
@@ -177,8 +178,9 @@ export class Programs {
     const { backend, weights, resume, optimizer } = this.#options;
     const programs = await this.#programsOf(first);
     this.trainedNames = Object.keys(weights).filter((name) => programs.some((p) => name in p.updates));
+    const { parameters } = traceLoss(this.#setupOf(first.stage), (first.parts[0] as PreparedPart).types);
     this.optimizerNames = optimizer.stateNames(
-      this.trainedNames.map((name) => [name, (weights[name] as HostTensor).shape]),
+      this.trainedNames.map((name) => parameters.get(name) ?? { name, shape: (weights[name] as HostTensor).shape }),
     );
     this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
     if (resume) checkOptimizerState(this.optimizerNames, resume.optimizer, resume.dir);

@@ -75,7 +75,7 @@ export function traceLoss(
   const { graph, scope, feeds } = trace;
   const terms = objective.loss(scope, source.model, feeds);
   const { parameters } = scope;
-  const trained = new Map([...parameters].filter(([name, { shape }]) => optimizer.trains?.(name, shape) ?? true));
+  const trained = new Map([...parameters].filter(([, parameter]) => optimizer.trains?.(parameter) ?? true));
   return {
     ...trace,
     terms,
