@@ -23,6 +23,7 @@ const machine: string[] = [
 
 /** Long tests: whole trainings, and thousands of damaged files. Each test file takes ten seconds or more. */
 const long: string[] = [
+  "apps/cli/test/changed-data.test.ts",
   "apps/cli/test/one-writer.test.ts",
   "apps/cli/test/packed-rows.test.ts",
   "apps/cli/test/pipes.test.ts",

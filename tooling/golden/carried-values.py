@@ -53,6 +53,8 @@ COLUMNS = {
     "stamp_ns": ([0, -1, 1700000000123456789], pa.timestamp("ns")),
     "stamp_utc": ([0, -1, 1700000000123456], pa.timestamp("us", "UTC")),
     "text": (["007", "1.0", ""], pa.string()),
+    "binary": (["été".encode(), b"", b"\x00\xff"], pa.binary()),
+    "fixed": ([b"\x00\xff", b"ab", b"\x01\x02"], pa.binary(2)),
     "list": ([[BIG, 1], [], [-1]], pa.list_(pa.int64())),
     "struct": ([{"n": BIG, "d": D("1.50")}, {"n": 1, "d": D("0.10")}, {"n": None, "d": None}],
                pa.struct([("n", pa.int64()), ("d", pa.decimal128(5, 2))])),
@@ -71,6 +73,13 @@ def text(value, kind):
         return str({16: np.float16, 32: np.float32, 64: np.float64}[kind.bit_width](value))
     if pa.types.is_string(kind):
         return value
+    if pa.types.is_fixed_size_binary(kind):
+        return value.hex()
+    if pa.types.is_binary(kind):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.hex()
     array = value if isinstance(value, pa.Scalar) else pa.scalar(value, kind)
     return pc.cast(array, pa.string()).as_py()
 

@@ -49,11 +49,14 @@ export async function parseConfig(
   const [mistake] = document.errors;
   if (mistake !== undefined)
     throw new FormatError(file, line(mistake.pos[0]), `expected YAML, got an error: ${mistake.message}.`);
-  /** The text of a number as the file writes it, for options that are texts: `labels: [1.0, 2]`. */
+  /** The text of a number as the file writes it, for options that are texts: `labels: [1.0, 2]`, `[true, false]`. */
   const written = (content: unknown): unknown => {
     if (isScalar(content) && typeof content.value === "number") return content.source ?? String(content.value);
-    return isSeq(content) ? content.items.map(written) : isNode(content) ? content.toJS(document) : null;
+    if (isSeq(content)) return content.items.map((item) => (isBoolean(item) ? item.source : written(item)));
+    return isNode(content) ? content.toJS(document) : null;
   };
+  const isBoolean = (item: unknown): item is { readonly source?: string } =>
+    isScalar(item) && typeof item.value === "boolean";
   /** The plain value of a node. Only this step notices an alias without its anchor, or one that expands without end. */
   const plain = (content: unknown, place: string, { kind }: OptionSpec): unknown => {
     try {

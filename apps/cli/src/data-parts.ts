@@ -24,6 +24,8 @@ import { isProteinTokenizer } from "./tokenizers.ts";
 export interface DataRequest {
   /** Each name is `[WEIGHT:]NAME`. */
   readonly files: readonly string[];
+  /** These names, if they are resolved already. */
+  readonly named?: readonly NamedData[];
   readonly tokenizer: Tokenizer;
   /** Share of the documents to hold out. Token shards are split already. */
   readonly validShare: number;

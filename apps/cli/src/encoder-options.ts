@@ -9,7 +9,7 @@ import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context } from "./command.ts";
 import { checkpointFolder } from "./run-folder.ts";
 import { loadModel, type LoadedModel } from "./model-files.ts";
-import { tokenizerFrom, tokenizerOfFolder } from "./tokenizers.ts";
+import { tokenizerBeside, tokenizerNamed } from "./tokenizer-of-model.ts";
 
 export interface EncoderSettings {
   readonly checkpoint: string;
@@ -42,10 +42,10 @@ export async function modelOf(
 /** The tokenizer of `--tokenizer`; without it, the tokenizer beside the weights. */
 export function tokenizerOf(
   named: string | undefined,
-  { dir }: LoadedModel,
-  path: Context["path"],
+  loaded: LoadedModel,
+  { path, note }: Pick<Context, "path" | "note">,
 ): Promise<Tokenizer> {
-  return named === undefined ? tokenizerOfFolder(dir) : tokenizerFrom(named, path);
+  return named === undefined ? tokenizerBeside(loaded, note) : tokenizerNamed(named, loaded, path, note);
 }
 
 /** Uploads the weights to the backend, runs `use`, and frees both. `note` gets the line that names the backend. */

@@ -117,7 +117,8 @@ export async function estimateRun({ options, io, path, note }: EstimateContext):
       ["model", `${model}, ${formatInteger(parameters)} parameters`],
       [
         "vocabulary",
-        `${formatInteger(source.model.vocab)} tokens, ${named === undefined || model.endsWith(".json") ? "the model's own" : `those of ${named}`}`,
+        `${formatInteger(source.model.vocab)} tokens, ` +
+          (named === undefined || model.endsWith(".json") ? "the model's own" : `those of ${named}`),
       ],
       [
         "step",

@@ -4,18 +4,20 @@ import { framingLength, type Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { checkModel } from "@cloze/objective";
 import type { LabelScores } from "@cloze/tasks";
+import { causeIn } from "@cloze/backend";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import type { ReadingOptions } from "./data-options.ts";
 import { joinParts } from "./data-parts.ts";
 import { loadModel } from "./model-files.ts";
 import { sourceOfModel } from "./model-sources.ts";
+import { cutInWords } from "./cut-in-words.ts";
 import { findObjective } from "./objectives.ts";
 import { columns } from "./output.ts";
 import { furtherMetrics } from "./further-metrics.ts";
 import { peakBytes } from "./pretrain-report.ts";
 import { findTask, startTask, taskFolder, type OpenedTask } from "./task-models.ts";
-import { tokenizerOfFolder } from "./tokenizers.ts";
+import { tokenizerBeside } from "./tokenizer-of-model.ts";
 import { evaluationBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf, type TrainingData } from "./training-data.ts";
 import { validation } from "./validation.ts";
@@ -45,7 +47,7 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
     );
   const dir = await taskFolder(path(options.checkpoint));
   const loaded = await loadModel(dir);
-  const tokenizer = await tokenizerOfFolder(dir);
+  const tokenizer = await tokenizerBeside(loaded, note);
   const found = given.has("objective") ? undefined : await findTask(dir, loaded);
   if (found !== undefined) return evaluateTask({ dir, loaded, tokenizer, ...found }, context);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
@@ -89,25 +91,47 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
     const session = await backend.start(weights);
     const result = await evaluator.run(session);
     await session.dispose();
+    if (!Number.isFinite(result.loss))
+      throw new ConfigError(
+        `${options.checkpoint}: expected a finite loss, got ${result.loss} over ${dataset.size} sequences. ` +
+          causeIn(weights),
+      );
+    const cut = cutOff(dataset, maxLength - framingLength(special));
     const unigramEntropy = await unigramEntropyOf(dataset, tokenizer);
     const percent = (x: number): string => `${(x * 100).toFixed(2)} %`;
     return {
-      json: { checkpoint: dir, sequences: dataset.size, ...result, unigramEntropy, peakBytes: peakBytes() },
-      text: columns([
-        ["loss", `${result.loss.toFixed(4)} nats over ${formatInteger(result.tokens)} masked residues`],
-        ["unigram entropy", `${unigramEntropy.toFixed(4)} nats of the same sequences' residues`],
-        ["perplexity", result.perplexity.toFixed(3)],
-        ["accuracy", percent(result.accuracy)],
-        ["precision", percent(result.precision)],
-        ["recall", percent(result.recall)],
-        ["F1", percent(result.f1)],
-        ["MCC", result.mcc.toFixed(4)],
-        ...furtherMetrics(result),
-      ]),
+      json: { checkpoint: dir, sequences: dataset.size, cut, ...result, unigramEntropy, peakBytes: peakBytes() },
+      text: [
+        ...columns([
+          ["loss", `${result.loss.toFixed(4)} nats over ${formatInteger(result.tokens)} masked residues`],
+          ["unigram entropy", `${unigramEntropy.toFixed(4)} nats of the same sequences' residues`],
+          ["perplexity", result.perplexity.toFixed(3)],
+          ["accuracy", percent(result.accuracy)],
+          ["precision", percent(result.precision)],
+          ["recall", percent(result.recall)],
+          ["F1", percent(result.f1)],
+          ["MCC", result.mcc.toFixed(4)],
+          ...furtherMetrics(result),
+        ]),
+        ...cutInWords(cut, maxLength, ["sequence", "token"]),
+      ],
     };
   } finally {
     await backend.dispose();
   }
+}
+
+/** What rows of `room` tokens cannot hold of the sequences. */
+function cutOff(dataset: Dataset, room: number): { readonly records: number; readonly tokens: number } {
+  let records = 0;
+  let tokens = 0;
+  for (let i = 0; i < dataset.size; i++) {
+    const over = dataset.lengthOf(i) - room;
+    if (over <= 0) continue;
+    records++;
+    tokens += over;
+  }
+  return { records, tokens };
 }
 
 /** The figures of a fine-tuned model's task over labelled files. */
@@ -132,16 +156,18 @@ async function evaluateTask(opened: OpenedTask, { options, io, path, note, given
       { ...opened, maxLength },
       { backend, tokensPerBatch: options.batchTokens, compute: options.precision },
     );
-    const { figures, byLabel } = await model.report(
+    const { figures, byLabel, cut } = await model.report(
       records.map(({ record }) => record),
       (i) => records[i]?.where ?? "",
     );
     await model.dispose();
+    const undefinedFigures = Object.keys(figures).filter((name) => Number.isNaN(figures[name]));
     return {
       json: {
         checkpoint: dir,
         task: task.kind,
         examples: records.length,
+        cut,
         ...figures,
         ...(byLabel && { labels: byLabel }),
         peakBytes: peakBytes(),
@@ -151,6 +177,10 @@ async function evaluateTask(opened: OpenedTask, { options, io, path, note, given
           Object.entries(figures).map(([name, value]) => [name, value.toFixed(4)]),
           [1],
         ),
+        ...(undefinedFigures.length > 0
+          ? [`not defined for these examples: ${undefinedFigures.join(", ")} (too few of them, or all alike)`]
+          : []),
+        ...cutInWords(cut, maxLength, ["example", "token"]),
         ...(byLabel ? labelTable(byLabel) : []),
       ],
     };

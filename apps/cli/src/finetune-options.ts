@@ -91,6 +91,12 @@ export const FINETUNE_OPTIONS = {
   },
   out: { kind: "string", value: "DIR", help: "run folder (default: runs/…)" },
   resume: { kind: "string", value: "DIR", inFile: false, help: "go on with an interrupted run" },
+  acceptChangedData: {
+    kind: "boolean",
+    default: false,
+    inFile: false,
+    help: "with --resume: go on although files that the run read have changed; the run keeps a record of it",
+  },
   precision: {
     kind: "choice",
     choices: ["f32", "f16", "bf16"],

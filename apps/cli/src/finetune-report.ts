@@ -7,6 +7,7 @@ import { join, relative } from "node:path";
 import type { FineTuned, FineTuneSettings } from "@cloze/tasks/node";
 import { formatCount, formatDuration, formatInteger, readMetrics, renderReport } from "@cloze/trainer";
 import { byFlagName } from "./options.ts";
+import { verdict, verdictEntry } from "./verdict.ts";
 
 export interface FinetuneReport {
   /** Folder of the run. The report is written there. */
@@ -18,8 +19,11 @@ export interface FinetuneReport {
   /** The figure that chose the checkpoint, if it is not the task's own. */
   readonly metric?: FineTuneSettings["metric"];
   readonly tuned: FineTuned;
+  /** The share of the most frequent label among the validation examples. */
+  readonly majority: number | undefined;
 }
 
+/** Writes report.html and returns the verdict on the run, in sentences. */
 export async function writeFinetuneReport({
   run,
   from,
@@ -27,13 +31,16 @@ export async function writeFinetuneReport({
   options,
   metric,
   tuned,
-}: FinetuneReport): Promise<void> {
+  majority,
+}: FinetuneReport): Promise<readonly string[]> {
   const {
     task: { kind, best, labels },
     result,
     figures,
     checkpoint,
   } = tuned;
+  const { rows } = readMetrics(join(run, "metrics.jsonl"));
+  const sentences = verdict({ of: { task: kind }, rows, figures, majority, bestStep: result.best?.step });
   const summary = {
     from,
     task: kind,
@@ -44,9 +51,9 @@ export async function writeFinetuneReport({
     ...Object.fromEntries(Object.entries(figures ?? {}).map(([name, value]) => [name, value.toFixed(4)])),
     "tokens per second": formatCount(result.tokensPerSecond),
     "training time": formatDuration(result.seconds),
+    ...verdictEntry(sentences),
     checkpoint: relative(run, checkpoint ?? result.checkpoint),
   };
-  const { rows } = readMetrics(join(run, "metrics.jsonl"));
   await writeFile(
     join(run, "report.html"),
     renderReport({
@@ -58,4 +65,5 @@ export async function writeFinetuneReport({
       figures: [metric ?? best],
     }),
   );
+  return sentences;
 }

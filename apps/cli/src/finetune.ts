@@ -2,25 +2,28 @@
  * The work of `cloze finetune`: trains a model of a task from a checkpoint and labelled files, once or for several
  * seeds.
  */
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { writeJson } from "@cloze/checkpoint/node";
 import { refusePipesTwice, type DataFormat } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
 import { TASK_KINDS, taskOf, type AnyTaskOptions, type Task, type TaskFigures, type TaskKind } from "@cloze/tasks";
 import { fineTune, loadRecords, type FineTuned, type FineTuneSettings, type Located } from "@cloze/tasks/node";
-import { formatDuration, formatInteger, ProgressWriter, type TrainEvent } from "@cloze/trainer";
+import { formatDuration, formatInteger, newestCheckpoint, ProgressWriter, type TrainEvent } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
+import { checkInputs, contentOfRecords } from "./check-inputs.ts";
 import type { Context, Result } from "./command.ts";
 import { FINETUNE_OPTIONS } from "./finetune-options.ts";
 import { writeFinetuneReport } from "./finetune-report.ts";
-import { onInterrupt, type Interrupt } from "./interrupt.ts";
+import { onInterrupt, UnsavedSteps, type Interrupt } from "./interrupt.ts";
+import { isCpu, longRunLine } from "./long-run.ts";
 import { loadModel } from "./model-files.ts";
 import { flag, readObject, type Values } from "./options.ts";
 import { columns } from "./output.ts";
 import { inExistingRun, inNewRun } from "./run-claim.ts";
 import { readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { readInputs } from "./run-inputs.ts";
 import { taskFolder } from "./task-models.ts";
-import { tokenizerOfFolder } from "./tokenizers.ts";
+import { tokenizerBeside } from "./tokenizer-of-model.ts";
 
 type FinetuneOptions = Values<typeof FINETUNE_OPTIONS>;
 type FinetuneContext = Pick<
@@ -32,14 +35,16 @@ type FinetuneContext = Pick<
  * Options that may change when a run is resumed. They decide only where it computes; any other change makes another
  * run.
  */
-const MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "resume", "out"]);
+const MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "resume", "acceptChangedData", "out"]);
+
+/** Options that name files, which may have moved. The same content is required, not the same path. */
+const MOVABLE: ReadonlySet<string> = new Set(["data", "valid", "from"]);
 
 export async function finetune(context: FinetuneContext): Promise<Result> {
-  const interrupt = onInterrupt(() =>
-    context.note("Stopping after the steps under way; press Ctrl-C again to end at once."),
-  );
+  const unsaved = new UnsavedSteps();
+  const interrupt = onInterrupt(context.note, () => unsaved.inWords());
   try {
-    return await inRunFolder(context, (run) => fineTuneIn(run, context, interrupt));
+    return await inRunFolder(context, (run) => fineTuneIn(run, context, interrupt, unsaved));
   } finally {
     interrupt.stop();
   }
@@ -57,7 +62,12 @@ function inRunFolder<T>({ options, io, path }: FinetuneContext, work: (run: stri
   return inExistingRun(run, where, () => work(run));
 }
 
-async function fineTuneIn(run: string, context: FinetuneContext, interrupt: Interrupt): Promise<Result> {
+async function fineTuneIn(
+  run: string,
+  context: FinetuneContext,
+  interrupt: Interrupt,
+  unsaved: UnsavedSteps,
+): Promise<Result> {
   const { options, resuming } = await resolve(context, run);
   const { io, path, note } = context;
   const kind = TASK_KINDS.find((each) => each === options.task);
@@ -72,29 +82,47 @@ async function fineTuneIn(run: string, context: FinetuneContext, interrupt: Inte
       "--freeze: with --scratch it would keep new weights as they are, untrained. Leave one of them out.",
     );
   const task: Task = taskOf(kind, taskOptions(options)) as Task;
+  await refusePipesTwice([...options.data, ...options.valid].map(path));
+  const dir = await taskFolder(path(options.from));
+  const inputs = await checkInputs({
+    run,
+    resuming,
+    accept: options.acceptChangedData,
+    collect: async (reader) => [
+      ...(await reader.paths("training data", options.data.map(path))),
+      ...(await reader.paths("validation data", options.valid.map(path))),
+      ...(await reader.checkpoint(dir)),
+      ...(await reader.tokenizer(dir, path)),
+    ],
+  });
   const { backend, place } = await chooseBackend(
     options.backend as BackendChoice,
     options.threads === undefined ? {} : { threads: options.threads },
   );
   try {
-    const dir = await taskFolder(path(options.from));
     const loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" });
-    const tokenizer = await tokenizerOfFolder(dir);
+    const tokenizer = await tokenizerBeside(loaded, note);
     const read = { labelled: true, stdin: io.stdin, ...columnsOf(options.columns), ...formatOf(options.format) };
-    await refusePipesTwice([...options.data, ...options.valid].map(path));
     const train = await loadRecords(task, options.data.map(path), read);
     const valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
     note(
       `${formatInteger(train.length)} examples to train ` +
         `on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${place}`,
     );
-    if (!resuming) await writeRunConfig(run, savedOptions(options));
+    await inputs.settle(async () => contentOfRecords([...train, ...(valid ?? [])].map(({ record }) => record)));
+    const moved = resuming && [...MOVABLE].some((key) => context.given.has(key));
+    if (!resuming || moved) await writeRunConfig(run, savedOptions(options));
+    const changes = await inputs.record((await lastStep(run)) ?? 0);
+    inputs.said.forEach(note);
     const done: SeedRun[] = [];
     const settings = settingsOf(options);
     for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
       const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
       const folder = options.seeds === 1 ? run : join(run, `seed-${seed}`);
       if (options.seeds > 1) note(`seed ${seed}`);
+      const saved = resuming ? await lastStep(folder) : undefined;
+      unsaved.begin(`cloze finetune --resume ${relative(io.cwd, run) || run}`, saved);
+      const show = shower(progress, task, longRunLine({ onCpu: isCpu(place), helps: HELPS }));
       const result = await fineTune({
         ...settings,
         seed,
@@ -109,20 +137,25 @@ async function fineTuneIn(run: string, context: FinetuneContext, interrupt: Inte
         ...(valid && { valid: valid.map(({ record }) => record), whereValid: placeIn(valid) }),
         run: folder,
         resume: resuming,
+        ...(changes !== undefined && { remark: { acceptedChanges: changes } }),
         signal: interrupt.signal,
-        onEvent: shower(progress, task),
+        onEvent: (event) => {
+          unsaved.follow(event);
+          show(event);
+        },
         onNote: note,
       }).finally(() => progress.finish());
-      await writeFinetuneReport({
+      const sentences = await writeFinetuneReport({
         run: folder,
         from: options.from,
         examples: train.length,
         options: savedOptions({ ...options, seed }),
         metric: settings.metric,
         tuned: result,
+        majority: majorityOf(valid?.map(({ record }) => record)),
       });
       if (result.result.interrupted) return stopped(result, relative(io.cwd, run) || run, interrupt.exitCode());
-      done.push({ seed, result });
+      done.push({ seed, result, sentences });
     }
     return await summary(kind, done, run, io.cwd);
   } finally {
@@ -130,9 +163,27 @@ async function fineTuneIn(run: string, context: FinetuneContext, interrupt: Inte
   }
 }
 
+/** The step of a run's newest checkpoint. */
+async function lastStep(run: string): Promise<number | undefined> {
+  const newest = await newestCheckpoint(run);
+  return newest === undefined ? undefined : Number(basename(newest).replace("step-", ""));
+}
+
 interface SeedRun {
   readonly seed: number;
   readonly result: FineTuned;
+  /** The verdict on the run. */
+  readonly sentences: readonly string[];
+}
+
+/** The share of the most frequent label of records that have one label each. */
+function majorityOf(records: readonly object[] | undefined): number | undefined {
+  const counts = new Map<unknown, number>();
+  for (const record of records ?? []) {
+    if (!("label" in record) || record.label === undefined) return undefined;
+    counts.set(record.label, (counts.get(record.label) ?? 0) + 1);
+  }
+  return records === undefined ? undefined : Math.max(...counts.values()) / records.length;
 }
 
 const placeIn =
@@ -147,8 +198,11 @@ async function resolve(
 ): Promise<{ readonly options: FinetuneOptions; readonly resuming: boolean }> {
   if (options.resume === undefined) return { options, resuming: false };
   const merged: Record<string, unknown> = { ...options };
+  const recorded = (await readInputs(run)) !== undefined;
   for (const [key, value] of await readRunConfig(run, FINETUNE_OPTIONS)) {
     if (!given.has(key)) merged[key] = value;
+    else if (MOVABLE.has(key) && recorded)
+      continue; // another path: checkInputs compares what is there
     else if (!MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value))
       throw new ConfigError(
         `--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave ` +
@@ -176,7 +230,7 @@ function checkOptions(kind: TaskKind, given: ReadonlySet<string>): void {
 /** The options in the form that `--config` reads, which takes no empty lists. */
 function savedOptions(options: FinetuneOptions): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Object.entries({ ...options, out: undefined, resume: undefined }).filter(
+    Object.entries({ ...options, out: undefined, resume: undefined, acceptChangedData: undefined }).filter(
       ([, value]) => !(Array.isArray(value) && value.length === 0),
     ),
   );
@@ -262,7 +316,15 @@ function settingsOf({
   };
 }
 
-function shower(progress: ProgressWriter, { best }: Task): (event: TrainEvent) => void {
+/** What makes a fine-tuning shorter. */
+const HELPS = ["a smaller model (--from)", "fewer --epochs", "a shorter --max-length", "--freeze for lower layers"];
+
+function shower(
+  progress: ProgressWriter,
+  { best }: Task,
+  longRun: ReturnType<typeof longRunLine>,
+): (event: TrainEvent) => void {
+  let steps = 0;
   const started = performance.now();
   return (event) => {
     if (event.kind !== "row") return;
@@ -277,12 +339,15 @@ function shower(progress: ProgressWriter, { best }: Task): (event: TrainEvent) =
           .map(([name, value]) => `${name} ${typeof value === "number" ? value.toFixed(4) : "?"}`)
           .join(", ")}`,
       );
+    const remaining = fraction > 0 ? (gone * (1 - fraction)) / fraction : undefined;
+    const line = remaining === undefined ? undefined : longRun(++steps, remaining);
+    if (line !== undefined) progress.print(line);
     progress.update({
       step: row.step,
       fraction,
       loss: row.loss,
       tokensPerSecond: row.time?.tokensPerSecond ?? 0,
-      ...(fraction > 0 && { remaining: (gone * (1 - fraction)) / fraction }),
+      ...(remaining !== undefined && { remaining }),
     });
   };
 }
@@ -315,8 +380,9 @@ async function summary(task: string, runs: readonly SeedRun[], run: string, cwd:
   const place = (path: string | undefined): string => (path === undefined ? "" : relative(cwd, path) || path);
   const figures = runs.flatMap(({ result }) => result.figures ?? []);
   const { mean, deviation } = spreadOf(figures);
-  const seeds = runs.map(({ seed, result }) => ({
+  const seeds = runs.map(({ seed, result, sentences }) => ({
     seed,
+    verdict: sentences,
     figures: result.figures,
     steps: result.result.steps,
     seconds: result.result.seconds,
@@ -327,6 +393,7 @@ async function summary(task: string, runs: readonly SeedRun[], run: string, cwd:
     run,
     seeds,
     ...(figures.length > 0 && { figures: mean, ...(runs.length > 1 && { deviation }) }),
+    verdict: [...new Set(seeds.flatMap((each) => each.verdict))],
     checkpoint: seeds[0]?.checkpoint,
   };
   if (runs.length > 1) await writeJson(join(run, "summary.json"), json);
@@ -349,6 +416,9 @@ async function summary(task: string, runs: readonly SeedRun[], run: string, cwd:
     text: [
       `${seeds.map(({ steps }) => formatInteger(steps)).join(" + ")} steps in ${formatDuration(seconds)}`,
       ...columns(table, table[0]?.map((_, i) => i).slice(1) ?? []),
+      ...seeds.flatMap(({ seed, verdict }) =>
+        verdict.map((sentence) => `${seeds.length > 1 ? `seed ${seed}` : "verdict"}  ${sentence}`),
+      ),
       ...seeds.map(({ checkpoint }) => `checkpoint  ${place(checkpoint)}`),
       "Go on: npx cloze predict --checkpoint " +
         `${place(seeds[0] && (runs.length > 1 ? join(run, `seed-${seeds[0].seed}`) : run))} --data FILE`,

@@ -1,4 +1,5 @@
 /** The parts of the process that a command uses: streams, folder, environment. Tests pass their own. */
+import { ConfigError } from "@cloze/errors";
 
 export interface OutputStream {
   write(text: string): unknown;
@@ -25,5 +26,23 @@ export function processIo(): Io {
     closed = true;
   });
   stderr.on("error", () => {});
-  return { stdout, stderr, stdin, env, cwd: process.cwd(), outputClosed: () => closed };
+  return { stdout, stderr, stdin: readOnce(stdin), env, cwd: process.cwd(), outputClosed: () => closed };
+}
+
+/** Standard input that refuses a second reading, which would find nothing: `--config - --data -`. */
+function readOnce(stdin: Io["stdin"]): Io["stdin"] {
+  let isRead = false;
+  return {
+    get isTTY() {
+      return stdin.isTTY ?? false;
+    },
+    [Symbol.asyncIterator]() {
+      if (isRead)
+        throw new ConfigError(
+          "standard input: expected to be read once, got it named twice. Save it to a file first, and name the file.",
+        );
+      isRead = true;
+      return stdin[Symbol.asyncIterator]();
+    },
+  };
 }

@@ -29,7 +29,7 @@ import { checkpointPath } from "./checkpoint-folder.ts";
 import type { Io } from "./io.ts";
 import { loadModel } from "./model-files.ts";
 import { openTask, startTask, taskFolder } from "./task-models.ts";
-import { tokenizerOfFolder } from "./tokenizers.ts";
+import { tokenizerBeside } from "./tokenizer-of-model.ts";
 
 /** Names of files, or the records themselves. */
 export type Examples<R> = string | readonly string[] | readonly R[];
@@ -83,7 +83,7 @@ export async function finetune<R extends object, O extends object>(
   } = request;
   const dir = await taskFolder(await checkpointNamed(from, "from", onNote));
   const loaded = await loadModel(dir, { options: modelOptions, where: "modelOptions" });
-  const tokenizer = await tokenizerOfFolder(dir);
+  const tokenizer = await tokenizerBeside(loaded, onNote);
   const read = { labelled: true, ...(columns && { columns }) };
   const train = await recordsOf(task, data, read);
   const held = valid === undefined ? undefined : await recordsOf(task, valid, read);
@@ -156,7 +156,7 @@ export async function taskPipeline<K extends TaskKind = TaskKind>(
   folder: string,
   { kind, backend: wanted = "auto", tokensPerBatch }: PipelineOptions<K> = {},
 ): Promise<ModelOf<TasksByKind[K]>> {
-  const opened = await openTask(await checkpointNamed(folder, "taskPipeline", () => {}));
+  const opened = await openTask(await checkpointNamed(folder, "taskPipeline", () => {}), () => {});
   const found = opened.task.kind;
   if (kind !== undefined && found !== kind)
     throw new ConfigError(

@@ -32,9 +32,10 @@ export interface ConfigChange {
  * not read.
  */
 export async function loadModel(dir: string, change?: ConfigChange): Promise<LoadedModel> {
-  const { changedConfig, openCheckpoint } = await import("@cloze/models/families");
+  const { changedConfig, familyOf, openCheckpoint } = await import("@cloze/models/families");
   const file = join(dir, "config.json");
   const stored = await readConfig(dir, file);
+  await familyOf(stored, file);
   const json =
     change === undefined ? stored : await changedConfig(stored, change.options, { file, where: change.where });
   await expectSafetensors(dir);
@@ -61,7 +62,8 @@ function storedTensors(tensors: CheckpointTensors): StoredTensors {
 
 const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
 
-async function readConfig(dir: string, file: string): Promise<Readonly<Record<string, unknown>>> {
+/** The content of the config.json `file` of a checkpoint folder. Throws ConfigError if there is none. */
+export async function readConfig(dir: string, file: string): Promise<Readonly<Record<string, unknown>>> {
   const found = await stat(dir).catch(() => undefined);
   if (found === undefined)
     throw new ConfigError(`${dir}: expected a checkpoint folder, found nothing there. Check the path.`);

@@ -1,4 +1,5 @@
 /** Output for people and for programs: the stream of each kind of line, and the formats of columns and numbers. */
+import type { InnerStops } from "@cloze/data";
 import type { Io } from "./io.ts";
 
 /** Ends a command after the reader of stdout has closed it. Not an error: nothing is printed. */
@@ -59,3 +60,8 @@ export function bytes(value: number): string {
 
 /** `1 file`, `2 files`. */
 export const counted = (count: number, noun: string): string => `${integer(count)} ${noun}${count === 1 ? "" : "s"}`;
+
+/** A remark about stops inside of proteins. */
+export const innerStopsIn = ({ records, first: { file, record, residue } }: InnerStops): string =>
+  `a stop (*) before a residue in ${counted(records, "record")}, first in ${file}, record ${record}, ` +
+  `residue ${residue}`;

@@ -1,11 +1,12 @@
 /** The work of `cloze predict`: reads records and writes them with their predictions, in order, as a stream. */
-import type { Fields, TaskModel } from "@cloze/tasks";
+import type { Cut, Fields, TaskModel } from "@cloze/tasks";
 import { readRecords, type Located } from "@cloze/tasks/node";
 import { formatDuration, formatInteger } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { outputFile } from "./encoder-options.ts";
 import { columnsOf } from "./finetune.ts";
+import { cutInWords } from "./cut-in-words.ts";
 import { formatOfOutput, writePredictions, type Predicted } from "./prediction-files.ts";
 import { openTask, startTask } from "./task-models.ts";
 
@@ -24,7 +25,7 @@ export interface PredictOptions {
 type PredictContext = Pick<Context, "io" | "path" | "note"> & { readonly options: PredictOptions };
 
 export async function predict({ options, io, path, note }: PredictContext): Promise<Result> {
-  const opened = await openTask(path(options.checkpoint));
+  const opened = await openTask(path(options.checkpoint), note);
   const { task } = opened;
   const format = formatOfOutput(options.out, task);
   const started = performance.now();
@@ -45,13 +46,15 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
       ...columnsOf(options.columns),
       ...(options.format && { format: options.format }),
     });
-    const count = await writePredictions(predictions(model, records), { out, format, task, io });
+    const cut = { records: 0, tokens: 0 };
+    const count = await writePredictions(predictions(model, records, cut), { out, format, task, io });
     await model.dispose();
     const seconds = (performance.now() - started) / 1000;
     const said = `${formatInteger(count)} predictions in ${formatDuration(seconds)}`;
-    const json = { checkpoint: opened.dir, task: task.kind, predictions: count, seconds, out: options.out };
-    if (options.out !== "-") return { json, text: [`${said}: ${options.out}`] };
-    note(said);
+    const json = { checkpoint: opened.dir, task: task.kind, predictions: count, cut, seconds, out: options.out };
+    const lost = cutInWords(cut, opened.maxLength);
+    if (options.out !== "-") return { json, text: [`${said}: ${options.out}`, ...lost] };
+    [said, ...lost].forEach(note);
     return { json, text: [] };
   } finally {
     await backend.dispose();
@@ -59,21 +62,32 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
 }
 
 /**
- * The records with their outputs. Outputs come in the order of the inputs, so a record waits in a queue for its output.
+ * The records with their outputs, as files have them. Outputs come in the order of the inputs, so a record waits in a
+ * queue for its output.
  */
 async function* predictions(
   model: TaskModel,
   records: AsyncIterable<Located<object>>,
+  sum: { records: number; tokens: number },
 ): AsyncGenerator<Predicted, void, undefined> {
   const waiting: Located<object>[] = [];
+  let done = 0;
   async function* inputs(): AsyncGenerator<object, void, undefined> {
     for await (const each of records) {
       waiting.push(each);
       yield each.record;
     }
   }
-  for await (const output of model.stream(inputs())) {
+  const streamed = {
+    where: (i: number) => waiting[i - done]?.where ?? `record ${i + 1}`,
+    onCut(cut: Cut) {
+      sum.records += cut.records;
+      sum.tokens += cut.tokens;
+    },
+  };
+  for await (const output of model.stream(inputs(), streamed)) {
     const { fields, record } = waiting.shift() as Located<object>;
-    yield { fields: fields ?? (record as Fields), output };
+    done++;
+    yield { fields: fields ?? (record as Fields), output: model.task.inFile?.(record, output) ?? output };
   }
 }

@@ -150,6 +150,12 @@ const HOW = {
     inFile: false,
     help: "continue a run; without DIR the one of --out, or the newest",
   },
+  acceptChangedData: {
+    kind: "boolean",
+    default: false,
+    inFile: false,
+    help: "with --resume: go on although files that the run read have changed; the run keeps a record of it",
+  },
   from: {
     kind: "string",
     value: "DIR|NAME",
@@ -202,6 +208,7 @@ export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set([
   "keep",
   "out",
   "resume",
+  "acceptChangedData",
   "steps",
   "epochs",
   "tokens",

@@ -16,6 +16,7 @@ import { furtherMetrics } from "./further-metrics.ts";
 import { byFlagName } from "./options.ts";
 import type { PretrainOptions } from "./pretrain.ts";
 import type { CostLines } from "./run-costs.ts";
+import { verdict, verdictEntry } from "./verdict.ts";
 
 /** Largest resident memory of this process so far. */
 export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
@@ -26,6 +27,7 @@ export function summary(
   costs: CostLines,
   run: string,
   checkpoint: string,
+  sentences: readonly string[],
 ): string[] {
   const floor =
     unigramEntropy === undefined ? "" : `, unigram entropy of the same residues ${unigramEntropy.toFixed(4)}`;
@@ -41,11 +43,13 @@ export function summary(
           ...furtherMetrics(evaluation).map(([name, shown]) => `${name.padEnd(16)} ${shown}`),
         ]),
     ...costs.map(([name, shown]) => `${name.padEnd(16)} ${shown}`),
+    ...sentences.map((sentence, i) => `${(i === 0 ? "verdict" : "").padEnd(16)} ${sentence}`),
     `report           ${join(run, "report.html")}`,
     `checkpoint       ${checkpoint}`,
   ];
 }
 
+/** Writes report.html and returns the verdict on the run, in sentences. */
 export async function writeReport(
   run: string,
   source: Pick<ModelSource, "name">,
@@ -53,8 +57,9 @@ export async function writeReport(
   result: TrainResult,
   unigramEntropy: number | undefined,
   costs: CostLines,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { rows } = readMetrics(join(run, "metrics.jsonl"));
+  const sentences = verdict({ of: { objective: options.objective }, rows, unigramEntropy });
   const { evaluation } = result;
   const summary = {
     model: source.name,
@@ -73,6 +78,7 @@ export async function writeReport(
     "tokens per second": formatCount(result.tokensPerSecond),
     "training time": formatDuration(result.seconds),
     ...Object.fromEntries(costs),
+    ...verdictEntry(sentences),
     checkpoint: relative(run, result.checkpoint) || checkpointsFolder(run),
   };
   await writeFile(
@@ -85,4 +91,5 @@ export async function writeReport(
       ...(unigramEntropy === undefined ? {} : { unigramEntropy }),
     }),
   );
+  return sentences;
 }

@@ -11,22 +11,36 @@ import {
   ProgressWriter,
   train,
   type ModelSource,
+  type TrainEvent,
   type TrainOptions,
   type TrainResult,
   type Until,
   type Weights,
 } from "@cloze/trainer";
 import { chooseBackend } from "./backends.ts";
-import type { Context, Result } from "./command.ts";
-import { onInterrupt } from "./interrupt.ts";
-import { tokenizerOfModel } from "./model-tokenizer.ts";
+import { checkInputs, contentOf } from "./check-inputs.ts";
+import type { Result } from "./command.ts";
+import { resolveData } from "./data-sources.ts";
+import { onInterrupt, UnsavedSteps } from "./interrupt.ts";
+import { isCpu, longRunLine } from "./long-run.ts";
 import { findObjectives } from "./objectives.ts";
-import { optimizerOf, scheduleOf, withUsualRate } from "./optimizers.ts";
-import { byFlagName, flag, readObject, showValue, type Values } from "./options.ts";
+import { optimizerOf, scheduleOf } from "./optimizers.ts";
+import { flag, readObject } from "./options.ts";
 import { peakBytes, summary, writeReport } from "./pretrain-report.ts";
-import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
-import { inExistingRun, inNewRun } from "./run-claim.ts";
-import { checkpointFolder, newestRun, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import {
+  ENDS,
+  inputsOf,
+  inRunFolder,
+  MOVABLE,
+  resolve,
+  resumedRun,
+  savedOptions,
+  type PretrainContext,
+  type PretrainOptions,
+} from "./pretrain-run.ts";
+
+export type { PretrainOptions } from "./pretrain-run.ts";
+import { writeRunConfig } from "./run-folder.ts";
 import {
   costLines,
   deviceCosts,
@@ -40,19 +54,11 @@ import {
 import { changesRows, heldOptions, runShape, runStages, stagesInWords, toldIn, valuesOf } from "./run-stages.ts";
 import { showProgress } from "./show-progress.ts";
 import { startingPoint } from "./starting-point.ts";
-import { holdsTokenizer, tokenizerFrom } from "./tokenizers.ts";
+import { fitOf } from "./tokenizer-of-model.ts";
+import { tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 import { validation } from "./validation.ts";
-
-export type PretrainOptions = Values<typeof PRETRAIN_OPTIONS>;
-type PretrainContext = Pick<
-  Context<typeof PRETRAIN_OPTIONS>,
-  "options" | "given" | "json" | "io" | "path" | "print" | "note"
-> & {
-  /** The name of a new run's folder in `runs/`. Default: the model's. */
-  readonly runName?: string;
-};
 
 /** The summary of a finished run: the trainer's result, and what the trainer does not know. */
 export interface PretrainSummary {
@@ -65,15 +71,20 @@ export interface PretrainSummary {
   /** Facts about the device and its price, from before the run. */
   readonly costs: DeviceCosts;
   readonly spent: RunCosts;
+  /** The verdict on the run. */
+  readonly sentences: readonly string[];
 }
 
 export async function pretrain(context: PretrainContext): Promise<Result> {
-  const interrupt = onInterrupt(() =>
-    context.note("Stopping after the steps under way; press Ctrl-C again to end at once."),
-  );
+  const unsaved = new UnsavedSteps();
+  const interrupt = onInterrupt(context.note, () => unsaved.inWords());
   try {
     if (context.options.plan) return await plan(context, interrupt.signal);
-    const { run, result, unigramEntropy, fill, costs, spent } = await runPretraining(context, interrupt.signal);
+    const { run, result, unigramEntropy, fill, costs, spent, sentences } = await runPretraining(
+      context,
+      interrupt.signal,
+      unsaved,
+    );
     const { evaluation } = result;
     const place = relative(context.io.cwd, run) || run;
     const json = {
@@ -92,6 +103,7 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
       seconds: result.seconds,
       ...spent,
       fill,
+      verdict: sentences,
       interrupted: result.interrupted,
       run,
       checkpoint: result.checkpoint,
@@ -112,6 +124,7 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
         costLines(costs, spent, result.seconds),
         place,
         relative(context.io.cwd, result.checkpoint) || result.checkpoint,
+        sentences,
       ),
     };
   } finally {
@@ -119,77 +132,10 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
   }
 }
 
-/**
- * All options in the form that `--config` reads: durations have their unit, and `model` is left out if it is that of
- * `--from`.
- */
-function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Record<string, unknown> {
-  return {
-    ...options,
-    out: undefined,
-    plan: undefined,
-    resume: undefined,
-    ...(options.from !== undefined && !given.has("model") ? { model: undefined } : {}),
-    ...(options.budget === undefined ? {} : { budget: showValue(PRETRAIN_OPTIONS.budget, options.budget) }),
-  };
+/** What is known when a run begins. */
+interface Begun extends Pick<TrainOptions, "remark"> {
+  readonly unigramEntropy: number | undefined;
 }
-
-/** The folder of the run to resume. */
-async function resumedRun({ options, io, path }: PretrainContext): Promise<string> {
-  if (options.resume !== "auto") return path(options.resume ?? "");
-  return options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
-}
-
-/** Runs `work` as the only writer of the run's folder. */
-async function inRunFolder<T>(context: PretrainContext, work: (run: string) => Promise<T>): Promise<T> {
-  const { options, io, path, runName = options.model } = context;
-  const where = "pretrain";
-  if (options.resume === undefined)
-    return inNewRun({ where, cwd: io.cwd, out: options.out && path(options.out), name: runName }, work);
-  const run = await resumedRun(context);
-  return inExistingRun(run, where, () => work(run));
-}
-
-/** The options in force: those given now, over those that a resumed run saved, over the defaults. */
-async function resolve(
-  { options, given, path }: PretrainContext,
-  run: string,
-): Promise<{
-  readonly options: PretrainOptions;
-  readonly given: ReadonlySet<string>;
-  readonly resuming: boolean;
-}> {
-  if (options.resume === undefined) {
-    // A run from a checkpoint uses the tokenizer of this checkpoint, unless the user names another.
-    const from =
-      options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
-    const tokenizer =
-      from !== undefined && (await holdsTokenizer(from))
-        ? from
-        : given.has("tokenizer") || options.data.length === 0
-          ? options.tokenizer
-          : await tokenizerOfModel(options.model, path, "pretrain");
-    const clip = options.clipPercentile !== undefined && !given.has("clip") ? 0 : options.clip;
-    return { options: { ...withUsualRate(options, given), tokenizer, clip }, given, resuming: false };
-  }
-  const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
-  const merged: Record<string, unknown> = { ...options };
-  const newEnd = ENDS.some((key) => given.has(key));
-  for (const [key, value] of saved) {
-    if (!given.has(key)) {
-      if (!(newEnd && ENDS.some((end) => end === key))) merged[key] = value;
-    } else if (!RESUME_MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value)) {
-      throw new ConfigError(
-        `--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave ` +
-          "it out, or start a new run with --from.",
-      );
-    }
-  }
-  return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), resuming: true };
-}
-
-/** Options that set the length of a run. */
-const ENDS = ["steps", "epochs", "tokens", "budget"] as const;
 
 /**
  * The settings of a training run, and the functions to begin and to finish it. `begin` prints the facts about the run.
@@ -201,7 +147,7 @@ async function setUp(
 ): Promise<{
   readonly training: TrainOptions;
   readonly dispose: () => Promise<void>;
-  readonly begin: () => Promise<number | undefined>;
+  readonly begin: () => Promise<Begun>;
   readonly finish: () => void;
   readonly options: PretrainOptions;
   readonly costs: DeviceCosts;
@@ -222,6 +168,17 @@ async function setUp(
         "Leave one out.",
     );
 
+  const named = await resolveData({
+    names: options.data,
+    format: options.format,
+    path,
+    env: io.env,
+    stdin: io.stdin,
+    where: "--data ",
+  });
+  const inputs = context.options.plan
+    ? undefined
+    : await checkInputs(inputsOf(context, { options, given, run, named }));
   const tokenizer = await tokenizerFrom(options.tokenizer, path);
   const objectives = await findObjectives(
     valuesOf(held.objective).map(String),
@@ -246,6 +203,7 @@ async function setUp(
       `pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ` +
         `${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`,
     );
+  for (const line of fitOf(tokenizer, source.model.vocab, "pretrain")) note(line);
   const shape = runShape(options, held, source.maxLength);
   const { maxLength } = shape;
 
@@ -253,6 +211,7 @@ async function setUp(
   const asked = { objective, special, length: maxLength };
   const data = await openTrainingData({
     files: options.data,
+    named,
     tokenizer,
     validShare: options.valid,
     path,
@@ -262,6 +221,7 @@ async function setUp(
     unit: unitOf(objective),
     window: { length: maxLength - framingLength(special), seed: options.seed },
   });
+  await inputs?.settle(() => contentOf([data.train, data.valid]));
   const byLength = new Map<number, PackedBatches>();
   const lengths = (valuesOf(held.maxLength) as readonly number[]).map((length) => Math.min(length, maxLength));
   for (const length of lengths)
@@ -292,9 +252,12 @@ async function setUp(
   });
   const costs = await costsOf(backend.capabilities.device, first.source, batches, options, path);
   const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
-  const begin = async (): Promise<number | undefined> => {
+  const begin = async (): Promise<Begun> => {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
-    if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate: shape.accumulate }, given));
+    const moved = resuming && [...MOVABLE].some((key) => context.given.has(key));
+    if (!resuming || moved)
+      await writeRunConfig(run, savedOptions({ ...options, accumulate: shape.accumulate }, given));
+    const changes = await inputs?.record(start.resume?.state.step ?? 0);
     note(
       `${data.summary}\n${place}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} ` +
         `rows of ${length} tokens a step, ${percent(fill)} ` +
@@ -302,8 +265,8 @@ async function setUp(
         (options.precision === "f32" ? "" : `; contractions in ${options.precision}`),
     );
     if (stages.all.length > 1) note(`over the run: ${stagesInWords(held)}`);
-    said.forEach(note);
-    return unigramEntropy;
+    [...said, ...(inputs?.said ?? [])].forEach(note);
+    return { unigramEntropy, ...(changes !== undefined && { remark: { acceptedChanges: changes } }) };
   };
   return {
     options,
@@ -343,28 +306,43 @@ async function setUp(
             }),
           }
         : {}),
-      onEvent: showProgress(progress, until),
+      onEvent: showProgress(progress, until, longRunLine({ onCpu: isCpu(place), helps: HELPS })),
       timeFigures: timedCosts(costs),
     },
   };
 }
 
-export function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
-  return inRunFolder(context, (run) => trainIn(run, context, signal));
+/** Pretrains, and tells `unsaved` how far it is. */
+export function runPretraining(
+  context: PretrainContext,
+  signal: AbortSignal,
+  unsaved: UnsavedSteps = new UnsavedSteps(),
+): Promise<PretrainSummary> {
+  return inRunFolder(context, (run) => trainIn(run, context, signal, unsaved));
 }
 
-async function trainIn(run: string, context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
+async function trainIn(
+  run: string,
+  context: PretrainContext,
+  signal: AbortSignal,
+  unsaved: UnsavedSteps,
+): Promise<PretrainSummary> {
   const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, run, signal);
   const { source } = training;
   try {
-    const unigramEntropy = await begin();
-    const result = await train(training).finally(finish);
+    const { unigramEntropy, ...remarks } = await begin();
+    unsaved.begin(`cloze pretrain --resume ${relative(context.io.cwd, run) || run}`, training.resume?.state.step);
+    const onEvent = (event: TrainEvent): void => {
+      unsaved.follow(event);
+      training.onEvent?.(event);
+    };
+    const result = await train({ ...training, ...remarks, onEvent }).finally(finish);
     const spent = runCosts(costs, result);
-    await writeReport(run, source, options, result, unigramEntropy, [
+    const sentences = await writeReport(run, source, options, result, unigramEntropy, [
       ["rows filled", percent(fill)],
       ...costLines(costs, spent, result.seconds),
     ]);
-    return { run, result, unigramEntropy, fill, costs, spent };
+    return { run, result, unigramEntropy, fill, costs, spent, sentences };
   } finally {
     await dispose();
   }
@@ -410,6 +388,14 @@ async function plan(context: PretrainContext, signal: AbortSignal): Promise<Resu
     await dispose();
   }
 }
+
+/** What makes a pretraining run shorter. */
+const HELPS = [
+  "a smaller model (cloze recipe list shows -tiny ones)",
+  "fewer --steps, or a --budget",
+  "a shorter --max-length",
+  "cloze estimate foretells other settings",
+];
 
 const countOf = (weights: Weights): number => Object.values(weights).reduce((n, w) => n + w.data.length, 0);
 

@@ -11,7 +11,7 @@ import { formatDuration } from "@cloze/trainer";
 import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { SAMPLE_FILE, SAMPLE_NAME } from "./data-sources.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { onInterrupt, UnsavedSteps } from "./interrupt.ts";
 import { loadModel } from "./model-files.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
 import { runPretraining, type PretrainOptions } from "./pretrain.ts";
@@ -71,6 +71,7 @@ const SETTINGS: PretrainOptions = {
   keep: 1,
   out: undefined,
   resume: undefined,
+  acceptChangedData: false,
   from: undefined,
   backend: "auto",
   threads: undefined,
@@ -87,15 +88,15 @@ type QuickstartContext = Pick<Context, "json" | "io" | "path" | "print" | "note"
 
 export async function quickstart({ options, ...context }: QuickstartContext): Promise<Result> {
   const { io } = context;
-  const interrupt = onInterrupt(() =>
-    context.note("Stopping after the steps under way; press Ctrl-C again to end at once."),
-  );
+  const unsaved = new UnsavedSteps();
+  const interrupt = onInterrupt(context.note, () => unsaved.inWords());
   try {
     context.note("A small ESM-2 learns from 5,500 proteins (UniProt Consortium, CC BY 4.0).");
     const given = new Set<string>();
-    const { run, result, unigramEntropy } = await runPretraining(
+    const { run, result, unigramEntropy, sentences } = await runPretraining(
       { ...context, given, runName: "quickstart", options: { ...SETTINGS, steps: options.steps, out: options.out } },
       interrupt.signal,
+      unsaved,
     );
     const place = relative(io.cwd, run) || run;
     if (result.interrupted)
@@ -117,6 +118,7 @@ export async function quickstart({ options, ...context }: QuickstartContext): Pr
         evalLoss: loss,
         unigramEntropy,
         belowUnigram: below,
+        verdict: sentences,
         perplexity: evaluation?.perplexity,
         accuracy: evaluation?.accuracy,
         tokensPerSecond: result.tokensPerSecond,

@@ -7,6 +7,7 @@
  * the files: a repeated id gets `#2`, `#3`, …. A record without an id is `record-7`, by its number. Memory: ids and
  * lengths.
  */
+import type { InnerStops } from "@cloze/data";
 import {
   inputOf,
   readDocuments,
@@ -37,6 +38,8 @@ export interface SequenceFiles {
   readonly duplicates: number;
   readonly unnamed: number;
   readonly issues: EncodingIssues;
+  /** Of proteins: sequences with a stop (`*`) before a residue, and where the first is. */
+  readonly innerStops: InnerStops | undefined;
   /** Reads the sequences from the files. */
   texts(): AsyncIterable<string>;
 }
@@ -59,7 +62,9 @@ export async function readSequenceFiles(
   const sources: { readonly file: string; readonly source: DataSource; readonly held: string[] | undefined }[] = [];
   for (const file of files)
     for (const source of await resolveSources([path(file)], found))
-      sources.push({ file, source, held: "pipe" in source.place ? [] : undefined });
+      sources.push({ file: file === "-" ? source.name : file, source, held: "pipe" in source.place ? [] : undefined });
+  let firstStop: InnerStops["first"] | undefined;
+  let stops = 0;
   let duplicates = 0;
   let unnamed = 0;
   for (const { file, source, held } of sources) {
@@ -76,6 +81,11 @@ export async function readSequenceFiles(
       if (encoded.ids.length === 0)
         throw new FormatError(file, `record ${record} (${name})`, `expected ${noun}, got none. Remove the record.`);
       counter.add(encoded.issues);
+      const stop = (encoded.issues.unknown["*"] ?? 0) > 0 ? innerStop(text) : undefined;
+      if (stop !== undefined) {
+        firstStop ??= { file, record, residue: stop };
+        stops++;
+      }
       taken.add(id);
       ids.push(id);
       lengths.push(encoded.ids.length);
@@ -88,6 +98,8 @@ export async function readSequenceFiles(
     duplicates,
     unnamed,
     issues: counter.issues(),
+    innerStops:
+      firstStop === undefined || isTextTokenizer(tokenizer) ? undefined : { records: stops, first: firstStop },
     async *texts() {
       for (const { source, held } of sources)
         if (held !== undefined) yield* held;
@@ -95,6 +107,9 @@ export async function readSequenceFiles(
     },
   };
 }
+
+/** The place, from 1, of the first stop of a text. Tokenizers do not know it where a residue follows. */
+const innerStop = (text: string): number => text.replace(/\s/g, "").indexOf("*") + 1;
 
 function free(name: string, taken: ReadonlySet<string>): string {
   if (!taken.has(name)) return name;

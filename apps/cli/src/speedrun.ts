@@ -1,5 +1,6 @@
 /** The work of `cloze speedrun`: shows the table, runs a record again, or measures a new record. */
-import { readFile, rm, mkdtemp, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { readFile, mkdtemp, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "@cloze/errors";
@@ -64,8 +65,9 @@ export async function speedrun(context: SpeedrunContext): Promise<Result> {
     `${record.name}: ${integer(parameters)} parameters, ${integer(steps)} steps, ${integer(tokens)} tokens, ` +
       `seeds ${seeds.join(", ")}`,
   );
-  const interrupt = onInterrupt(() =>
-    context.note("Stopping after the steps under way; press Ctrl-C again to end at once."),
+  const interrupt = onInterrupt(
+    context.note,
+    () => ": the seed under way is lost; what is written of those before it stays.",
   );
   try {
     for (const seed of seeds) {
@@ -104,6 +106,8 @@ async function runSeed(
   const { backend, threads } = context.options;
   const { options, given } = runOptions(record);
   const folder = await mkdtemp(join(tmpdir(), "cloze-speedrun-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  process.on("exit", remove); // a second Ctrl-C ends the process at once
   try {
     const out = join(folder, "run");
     const { result, costs } = await runPretraining(
@@ -123,7 +127,8 @@ async function runSeed(
       version: version(),
     };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    process.off("exit", remove);
+    remove();
   }
 }
 

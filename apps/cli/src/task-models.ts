@@ -8,7 +8,7 @@ import { createTaskModel, parseTask, TASK_FILE, taskOfConfig, type Task, type Ta
 import type { Tokenizer } from "@cloze/tokenizer";
 import { loadModel, type LoadedModel } from "./model-files.ts";
 import { checkpointFolder } from "./run-folder.ts";
-import { tokenizerOfFolder } from "./tokenizers.ts";
+import { tokenizerBeside } from "./tokenizer-of-model.ts";
 
 const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
 
@@ -56,8 +56,8 @@ export async function findTask(
   return task && { task, maxLength: Math.min(USUAL_LENGTH, loaded.maxLength) };
 }
 
-/** Opens the model of a task. Throws ConfigError if the folder holds none. */
-export async function openTask(folder: string): Promise<OpenedTask> {
+/** Opens the model of a task. `note` gets faults that do not stop it. Throws ConfigError if the folder holds none. */
+export async function openTask(folder: string, note: (line: string) => void): Promise<OpenedTask> {
   const dir = await taskFolder(folder);
   const loaded = await loadModel(dir);
   const found = await findTask(dir, loaded);
@@ -67,7 +67,7 @@ export async function openTask(folder: string): Promise<OpenedTask> {
         `${String((loaded.configJson["architectures"] as unknown[] | undefined)?.[0] ?? "an encoder")}. Make one ` +
         `with: cloze finetune --from ${folder}`,
     );
-  return { dir, ...found, loaded, tokenizer: await tokenizerOfFolder(dir) };
+  return { dir, ...found, loaded, tokenizer: await tokenizerBeside(loaded, note) };
 }
 
 export interface TaskCompute {

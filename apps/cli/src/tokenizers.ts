@@ -13,7 +13,19 @@ import { didYouMean } from "./suggest.ts";
 
 export const TOKENIZER_NAMES = ["esm2", "protbert", "amplify"] as const;
 
-const FILES = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"] as const;
+/** The files that say what a tokenizer is. config.json names the model's type, which can decide how they are read. */
+export const TOKENIZER_FILES = [
+  "tokenizer.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "config.json",
+] as const;
+/** A tokenizer has one of them. */
+const VOCABULARIES = ["tokenizer.json", "vocab.txt", "vocab.json"] as const;
 
 /**
  * Opens a tokenizer. `name` is one of TOKENIZER_NAMES or a folder; `path` makes the folder absolute. A tokenizer's name
@@ -35,7 +47,7 @@ export async function tokenizerFrom(name: string, path: (given: string) => strin
 
 /** Whether a folder has a tokenizer's files. */
 export async function holdsTokenizer(folder: string): Promise<boolean> {
-  for (const file of ["tokenizer.json", "vocab.txt"])
+  for (const file of VOCABULARIES)
     if ((await stat(join(folder, file)).catch(() => undefined)) !== undefined) return true;
   return false;
 }
@@ -46,16 +58,17 @@ export async function holdsTokenizer(folder: string): Promise<boolean> {
  */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
   const files: Record<string, string> = {};
-  for (const file of FILES) {
+  for (const file of TOKENIZER_FILES) {
     const text = await readFile(join(folder, file), "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error;
     });
     if (text !== undefined) files[file] = text;
   }
-  if (!("tokenizer.json" in files) && !("vocab.txt" in files)) {
+  if (!VOCABULARIES.some((file) => file in files)) {
     throw new ConfigError(
-      `${folder}: expected tokenizer.json or vocab.txt, got neither. Copy the tokenizer's files beside the weights.`,
+      `${folder}: expected tokenizer.json or vocab.txt, got neither, nor vocab.json. Copy the tokenizer's files ` +
+        "beside the weights.",
     );
   }
   try {
@@ -108,6 +121,7 @@ export function isProteinTokenizer(tokenizer: Tokenizer): tokenizer is ProteinTo
  */
 async function kindOf(files: Readonly<Record<string, string>>): Promise<"wordpiece" | "bpe" | "protein"> {
   const { isJsonObject, readTokenizerConfig, readTokenizerJson, readVocabTxt } = await import("@cloze/tokenizer");
+  const { pythonReading } = await import("@cloze/tokenizer/internal");
   const configText = files["tokenizer_config.json"];
   const jsonText = files["tokenizer.json"];
   const vocabText = files["vocab.txt"];
@@ -115,9 +129,12 @@ async function kindOf(files: Readonly<Record<string, string>>): Promise<"wordpie
   const own: JsonValue | undefined = config?.["cloze"];
   if (isJsonObject(own)) return own["kind"] === "wordpiece" || own["kind"] === "bpe" ? own["kind"] : "protein";
   const json = jsonText === undefined ? undefined : readTokenizerJson(jsonText);
+  if (json === undefined && vocabText === undefined) return "bpe";
+  if (pythonReading(files) === "esm") return "protein";
   if (json?.modelType === "BPE" && Array.isArray(json.model["merges"]) && json.model["merges"].length > 0) return "bpe";
   if (json !== undefined && json.modelType !== "WordPiece") return "protein";
-  const vocabulary = json?.vocabulary ?? readVocabTxt(vocabText ?? "");
+  // Added tokens may be words, also beside residues.
+  const vocabulary = json === undefined ? readVocabTxt(vocabText ?? "") : [...json.modelTokens.ids.keys()];
   return vocabulary.some(isWordPart) || namesAWordClass(config) ? "wordpiece" : "protein";
 }
 

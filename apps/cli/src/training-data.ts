@@ -7,6 +7,7 @@ import { ConfigError } from "@cloze/errors";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { joinParts, openPart, type DataPart, type DataRequest } from "./data-parts.ts";
 import { resolveData, type NamedData } from "./data-sources.ts";
+import { innerStopsIn } from "./output.ts";
 
 export { SPLIT_SEED, type DataRequest } from "./data-parts.ts";
 
@@ -23,7 +24,8 @@ export async function openTrainingData(request: DataRequest): Promise<TrainingDa
   const { files, validShare, path, env = {}, stdin, reading, tokenizer } = request;
   const shown = files.join(" ");
   const parts: DataPart[] = [];
-  const named = await resolveData({ names: files, format: reading?.format, path, env, stdin, where: "--data " });
+  const named =
+    request.named ?? (await resolveData({ names: files, format: reading?.format, path, env, stdin, where: "--data " }));
   for (const group of groupsOf(named)) parts.push(await openPart(group, request));
   for (const part of parts) refuseUnknown(part, shown, tokenizer);
 
@@ -111,7 +113,8 @@ function remarks(parts: readonly DataPart[]): readonly string[] {
   );
   const sums = new Map<string, number>();
   for (const [count, what] of rows) sums.set(what, (sums.get(what) ?? 0) + count);
-  return [...sums].flatMap(([what, count]) => (count > 0 ? [`${integer(count)} ${what}`] : []));
+  const stops = counts.flatMap(({ innerStops }) => (innerStops === undefined ? [] : [innerStopsIn(innerStops)]));
+  return [...[...sums].flatMap(([what, count]) => (count > 0 ? [`${integer(count)} ${what}`] : [])), ...stops];
 }
 
 const integer = (value: number): string => value.toLocaleString("en-US");

@@ -16,8 +16,21 @@ const BIG = "1234567890123456789";
 
 const finetune = (out: string, ...rest: readonly string[]) =>
   run(
-    ...["finetune", "--task", "text-classification", "--from", "base", "--epochs", "1", "--out", out],
-    ...[...REFERENCE, "--batch", "4", "--max-length", "16", ...rest],
+    "finetune",
+    "--task",
+    "text-classification",
+    "--from",
+    "base",
+    "--epochs",
+    "1",
+    "--out",
+    out,
+    ...REFERENCE,
+    "--batch",
+    "4",
+    "--max-length",
+    "16",
+    ...rest,
   );
 const labelsOf = (folder: string): readonly string[] =>
   Object.values(
@@ -94,6 +107,10 @@ describe("numbers that are carried", () => {
     expect(labelsOf("float")).toEqual(["1.0", "9", "10"]);
     expect(await finetune("named", "--data", "labels.jsonl", "--config", "labels.yaml")).toMatchObject({ code: 0 });
     expect(labelsOf("named")).toEqual(["1.0", "10", "9"]);
+    write("flags.jsonl", '{"text":"a","label":true}\n{"text":"b","label":false}\n');
+    write("flags.yaml", "labels: [true, false]\n");
+    expect(await finetune("flags", "--data", "flags.jsonl", "--config", "flags.yaml")).toMatchObject({ code: 0 });
+    expect(labelsOf("flags")).toEqual(["true", "false"]);
     write("other.csv", "text,label\na,1\n");
     const ran = await run("evaluate", "--checkpoint", "float", "--data", "other.csv", ...REFERENCE);
     expect(ran.err).toMatch(/other\.csv, line 2: expected a label the model knows \(1\.0, 9, 10\), got "1"/);

@@ -19,7 +19,7 @@ const { run, write, dir } = cli();
 const tokenizer = esm2Tokenizer();
 const config = { ...esm2Configs["esm2-8m"], layers: 2, hidden: 8, heads: 2, intermediate: 16, initializerRange: 0.3 };
 const model = esm2(config);
-const weights = initialize(
+const drawn = initialize(
   parametersOf((scope) => {
     const inputs = encoderInputs(scope.graph, 1, 4);
     const { last, attentions } = model.outputs(scope, inputs);
@@ -28,6 +28,9 @@ const weights = initialize(
   }),
   5,
 );
+// A contact head as if it had been trained: a new one is zero, and refused.
+const regression = { dtype: "f32", shape: [1, 4], data: Float32Array.of(0.5, -0.25, 1, 0.75) } as const;
+const weights: HostTensors = { ...drawn, "esm.contact_head.regression.weight": regression };
 const proteins = ["MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ", "MK", "MKTAYIAK", "mkx-"];
 const fasta = write(
   "p.fasta",

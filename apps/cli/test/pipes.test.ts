@@ -80,8 +80,18 @@ beforeAll(async () => {
   });
   write("train.csv", table);
   const tuned = await run(
-    ...["finetune", "--task", "text-classification", "--from", "base", "--data", "train.csv"],
-    ...["--out", "tuned", "--epochs", "1", ...REFERENCE],
+    "finetune",
+    "--task",
+    "text-classification",
+    "--from",
+    "base",
+    "--data",
+    "train.csv",
+    "--out",
+    "tuned",
+    "--epochs",
+    "1",
+    ...REFERENCE,
   );
   expect(tuned, tuned.err).toMatchObject({ code: 0 });
 });
@@ -98,7 +108,15 @@ describe("pipes", () => {
   test("data prepare, in one pass; what takes two is refused", async () => {
     let n = 0;
     const ran = await everyWay("b.fasta", fasta, (name) => [
-      ...["data", "prepare", name, "--out", `shards-${n++}`, "--valid", "0.2", "--name", "t"],
+      "data",
+      "prepare",
+      name,
+      "--out",
+      `shards-${n++}`,
+      "--valid",
+      "0.2",
+      "--name",
+      "t",
     ]);
     for (const [i, each] of ran.entries()) {
       expect(each, each.err).toMatchObject({ code: 0 });
@@ -125,7 +143,13 @@ describe("pipes", () => {
   test("embed, whose two readings are one of a pipe", async () => {
     let n = 0;
     const ran = await everyWay("c.fasta", fasta, (name) => [
-      ...["embed", name, "--checkpoint", "base", "--out", `e-${n++}.npy`, ...REFERENCE],
+      "embed",
+      name,
+      "--checkpoint",
+      "base",
+      "--out",
+      `e-${n++}.npy`,
+      ...REFERENCE,
     ]);
     for (const [i, each] of ran.entries()) {
       expect(each, each.err).toMatchObject({ code: 0 });
@@ -154,12 +178,20 @@ describe("pipes", () => {
   test("predict, with the header and the columns of a file", async () => {
     const common = ["predict", "--checkpoint", "tuned", "--out", "-", ...REFERENCE];
     const [rows, ...others] = await everyWay("d.jsonl", jsonl, (name) => [
-      ...[...common, "--data", name, "--format", "jsonl"],
+      ...common,
+      "--data",
+      name,
+      "--format",
+      "jsonl",
     ]);
     expect(rows?.out.split("\n")).toHaveLength(7);
     for (const other of others) expect(other.out).toBe(rows?.out);
     const [csv, ...rest] = await everyWay("d.csv", "MKT\nMKTAY\n", (name) => [
-      ...[...common, "--data", name, "--format", "csv"],
+      ...common,
+      "--data",
+      name,
+      "--format",
+      "csv",
     ]);
     expect(csv?.out).toContain('{"text":"MKTAY",');
     for (const other of rest) expect(other.out).toBe(csv?.out);
@@ -171,7 +203,14 @@ describe("pipes", () => {
         file,
         content,
         (data) => [
-          ...["evaluate", "--checkpoint", name, "--data", data, "--format", file.split(".")[1] as string, ...REFERENCE],
+          "evaluate",
+          "--checkpoint",
+          name,
+          "--data",
+          data,
+          "--format",
+          file.split(".")[1] as string,
+          ...REFERENCE,
         ],
         SOME,
       );
@@ -185,8 +224,20 @@ describe("pipes", () => {
       "f.csv",
       table,
       (name) => [
-        ...["finetune", "--task", "text-classification", "--from", "base", "--data", name, "--format", "csv"],
-        ...["--out", `tuned-${n++}`, "--epochs", "1", ...REFERENCE],
+        "finetune",
+        "--task",
+        "text-classification",
+        "--from",
+        "base",
+        "--data",
+        name,
+        "--format",
+        "csv",
+        "--out",
+        `tuned-${n++}`,
+        "--epochs",
+        "1",
+        ...REFERENCE,
       ],
       SOME,
     );
@@ -203,8 +254,22 @@ describe("pipes", () => {
       "g.fasta",
       fasta,
       (name) => [
-        ...["pretrain", "--from", "base", "--data", name, "--out", `pre-${n++}`, "--steps", "2", "--valid", "0"],
-        ...["--max-length", "32", "--batch-tokens", "64", ...REFERENCE],
+        "pretrain",
+        "--from",
+        "base",
+        "--data",
+        name,
+        "--out",
+        `pre-${n++}`,
+        "--steps",
+        "2",
+        "--valid",
+        "0",
+        "--max-length",
+        "32",
+        "--batch-tokens",
+        "64",
+        ...REFERENCE,
       ],
       SOME,
     );
@@ -229,7 +294,14 @@ describe("pipes", () => {
     for (const each of lists) expect(each.out).toBe(lists[0]?.out);
     let n = 0;
     const trained = await everyWay("w.txt", words, (name) => [
-      ...["tokenizer", "train", "--data", name, "--size", "40", "--out", `words-${n++}`],
+      "tokenizer",
+      "train",
+      "--data",
+      name,
+      "--size",
+      "40",
+      "--out",
+      `words-${n++}`,
     ]);
     for (const [i, each] of trained.entries()) {
       expect(each, each.err).toMatchObject({ code: 0 });
@@ -238,9 +310,18 @@ describe("pipes", () => {
     expect((await piped('{"text":"a"}\n', "tokenizer", "train", "--data", "-", "--out", "w")).err).toMatch(
       /expected text, got what looks like JSONL\. Name its format: --format jsonl/,
     );
+    write("wide.txt", Buffer.from("\ufeffone two\n", "utf16le"));
+    expect((await run("tokenizer", "train", "--data", "wide.txt", "--out", "w")).err).toMatch(/UTF-16; convert it/);
     n = 0;
     const outputs = await everyWay("ids.json", "\ufeff[[0, 20, 15, 2],\r\n [0, 5, 2]]\r", (name) => [
-      ...["logits", "--checkpoint", "base", "--ids", name, "--out", `l-${n++}.safetensors`, ...REFERENCE],
+      "logits",
+      "--checkpoint",
+      "base",
+      "--ids",
+      name,
+      "--out",
+      `l-${n++}.safetensors`,
+      ...REFERENCE,
     ]);
     for (const [i, each] of outputs.entries()) {
       expect(each, each.err).toMatchObject({ code: 0 });
@@ -249,6 +330,45 @@ describe("pipes", () => {
     const config = "\ufeffcheckpoint: base\rdata: [i.fasta]\r\nbackend: reference\r";
     for (const each of await everyWay("c.yaml", config, (name) => ["evaluate", "--config", name], SOME))
       expect(each, each.err).toMatchObject({ code: 0 });
+  });
+
+  test("fill-mask reads lines from standard input", async () => {
+    const common = ["fill-mask", "--checkpoint", "base", ...REFERENCE];
+    const said = await run(...common, "MK<mask>", "<mask>A");
+    expect(said).toMatchObject({ code: 0 });
+    expect((await piped("MK<mask>\r\n\r<mask>A", ...common, "-")).out).toBe(said.out);
+    expect((await piped("\n", ...common, "-")).err).toMatch(/expected texts from standard input, got none/);
+  });
+
+  test("stops: dropped at the end, told with their place inside", async () => {
+    write("stops.fasta", ">a\nMKT**\n>b\nMK*T*\n");
+    expect((await run("tokenize", "--file", "stops.fasta")).out).toContain("<cls> M K T <eos>\n0 20 15 11 2\n");
+    const told = /a stop \(\*\) before a residue in 1 record, first in \S*stops\.fasta, record 2, residue 3/;
+    for (const argv of [
+      ["data", "inspect", "stops.fasta"],
+      ["data", "prepare", "stops.fasta", "--out", "stops", "--valid", "0"],
+      ["embed", "stops.fasta", "--checkpoint", "base", "--out", "stops.npy", ...REFERENCE],
+    ])
+      expect((await run(...argv)).out, argv.join(" ")).toMatch(told);
+    const trained = await run(
+      "pretrain",
+      "--from",
+      "base",
+      "--data",
+      "stops.fasta",
+      "--out",
+      "s",
+      "--steps",
+      "1",
+      "--valid",
+      "0",
+      "--max-length",
+      "32",
+      "--batch-tokens",
+      "64",
+      ...REFERENCE,
+    );
+    expect(trained.err).toMatch(told);
   });
 
   test("a pipe that is named twice is refused: its second reading would find nothing", async () => {

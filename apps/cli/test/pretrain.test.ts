@@ -115,10 +115,15 @@ describe("cloze pretrain", () => {
   it("starts at ln(33), learns, and leaves a whole run folder", () => {
     const first = readMetrics(join(dir, "straight", "metrics.jsonl")).rows[0];
     expect(first?.loss).toBeCloseTo(Math.log(33), 4);
-    expect(readdirSync(join(dir, "straight"))).toEqual(
-      expect.arrayContaining(["checkpoints", "config.yaml", "metrics.jsonl", "report.html"]),
-    );
-    expect(readdirSync(join(dir, "straight")).some((name) => name.startsWith("events.out.tfevents."))).toBe(true);
+    expect(readdirSync(join(dir, "straight")).sort()).toEqual([
+      "checkpoints",
+      "config.yaml",
+      "inputs.json",
+      "metrics.jsonl",
+      "report.html",
+      "tensorboard",
+    ]);
+    expect(readdirSync(join(dir, "straight", "tensorboard"))[0]).toMatch(/^events\.out\.tfevents\./);
     expect(readdirSync(join(dir, "straight", "checkpoints")).sort()).toEqual(["step-30", "step-36", "step-40"]);
     expect(readFileSync(join(dir, "straight", "report.html"), "utf8")).toMatch(/<svg/);
   });

@@ -97,3 +97,23 @@ test("the interpreter answers a signal: the run stops and is saved", async () =>
   expect(existsSync(join(out, "checkpoints"))).toBe(true);
   expect(performance.now() - asked).toBeLessThan(30_000);
 }, 120_000);
+
+test("a second signal ends at once and says what is lost; the run goes on from there", async () => {
+  const out = join(dir, "twice");
+  const child = spawn(
+    process.execPath,
+    [...argv, ...training, "--steps", "100000", "--save-every", "1", "--backend", "reference", "--out", out],
+    { cwd: root, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let said = "";
+  child.stderr.on("data", (chunk) => {
+    said += String(chunk);
+    if (said.includes("Stopping") && !said.includes("Ended")) child.kill("SIGINT");
+  });
+  const ended = new Promise((done) => child.on("close", done));
+  await Promise.race([new Promise((begun) => child.stdout.once("data", begun)), ended]);
+  child.kill("SIGINT");
+  expect(await ended).toBe(130);
+  expect(said).toMatch(/Ended at once(, while .*)?: .*(step|steps) .* Go on with: cloze pretrain --resume .*twice/);
+  expect(existsSync(join(out, ".lock"))).toBe(false);
+}, 120_000);

@@ -224,7 +224,8 @@ describe("tokenize", () => {
     );
     await mistake(
       ["tokenize", "a", "--tokenizer", folder("twice", { "vocab.txt": "[PAD]\n[UNK]\nthe\ncat\nthe\n" })],
-      `${join("twice", "vocab.txt")}, line 5: expected each token once, got "the"`,
+      `${join("twice", "vocab.txt")}: expected one token per id, got "the" with the id 4, which Python gives to the ` +
+        'added token "[SEP]". The id 2, line 3 of a vocab.txt, has no token',
     );
     await mistake(
       ["tokenize", "a", "--tokenizer", folder("lost", { "vocab.txt": "[PAD]\nthe\n##s\n" })],

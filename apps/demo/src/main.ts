@@ -1,14 +1,17 @@
 /** The entry of the page: title, device and two tabs. Each side gets its worker when a visitor first opens its tab. */
 import type { DeviceInfo, Side as Kind } from "./protocol.ts";
 import { h, say } from "./ui/dom.ts";
+import { guardLeaving } from "./ui/leaving.ts";
 import { Notice } from "./ui/notice.ts";
 import { Side } from "./ui/side.ts";
+import { DEVICES_ASKED } from "./worker/device-choice.ts";
 
 const KINDS: readonly (readonly [Kind, string])[] = [
   ["protein", "Proteins"],
   ["text", "Text"],
 ];
-const asked = new URLSearchParams(location.search).get("device") === "wasm" ? "wasm" : "auto";
+const inAddress = new URLSearchParams(location.search).get("device");
+const asked = DEVICES_ASKED.find((name) => name === inAddress) ?? "auto";
 
 const notice = new Notice();
 const sides = new Map<Kind, Side>();
@@ -33,16 +36,12 @@ const panels = KINDS.map(([kind]) =>
   h("div", { role: "tabpanel", id: `panel-${kind}`, "aria-labelledby": `tab-${kind}`, hidden: true }),
 );
 
-function showDevice({ kind, device: name, reason = "", remedy: words = "" }: DeviceInfo): void {
-  say(
-    device,
-    kind === "webgpu"
-      ? `Computes on WebGPU: ${name}.`
-      : `Computes on WebAssembly (${name}), which is slower, for ${reason}.`,
-  );
+function showDevice({ kind, device: name, reason, remedy: words }: DeviceInfo): void {
+  const engine = { webgpu: `WebGPU: ${name}`, wasm: `WebAssembly (${name})` }[kind];
+  say(device, reason === "" ? `Computes on ${engine}.` : `Computes on ${engine}, because ${reason}.`);
   say(remedy, words);
-  device.classList.toggle("slow", kind === "wasm");
-  help.style.visibility = kind === "wasm" ? "visible" : "hidden";
+  device.classList.toggle("slow", reason !== "");
+  help.style.visibility = words === "" ? "hidden" : "visible";
 }
 
 function show(kind: Kind): void {
@@ -86,4 +85,5 @@ document
     h("main", {}, ...panels),
     notice.element,
   );
+guardLeaving(() => sides.values());
 show("protein");

@@ -3,17 +3,20 @@
  * answers it once. The worker also sends events: progress, rows of the run and the state of the run.
  */
 import type { TrainerRow } from "./run-files.ts";
+import type { DeviceAsked } from "./worker/device-choice.ts";
 
 export type Side = "protein" | "text";
 
+export type DeviceKind = "webgpu" | "wasm";
+
 export interface DeviceInfo {
-  readonly kind: "webgpu" | "wasm";
+  readonly kind: DeviceKind;
   /** The adapter's name, or the processor. */
   readonly device: string;
-  /** The reason why the device is not WebGPU. */
-  readonly reason?: string;
-  /** Advice for the user: how to get WebGPU. */
-  readonly remedy?: string;
+  /** The reason for a device that is no GPU, or "". */
+  readonly reason: string;
+  /** Advice for the user: how to get a better device, or "". */
+  readonly remedy: string;
 }
 
 export const OBJECTIVES = ["mlm", "mlm-30", "mlm+nsp"] as const;
@@ -22,6 +25,9 @@ export const OPTIMIZERS = ["adamw", "muon", "stable-adamw", "lamb"] as const;
 export type OptimizerChoice = (typeof OPTIMIZERS)[number];
 export const SIZES = ["tiny", "small", "medium"] as const;
 export type Size = (typeof SIZES)[number];
+/** The weights that a run starts from: new random ones, or those of the bundled model. */
+export const STARTS = ["new", "bundled"] as const;
+export type Start = (typeof STARTS)[number];
 
 /** The settings of a run, without its data. */
 export interface Settings {
@@ -35,6 +41,8 @@ export interface Settings {
   readonly length: number;
   readonly rows: number;
   readonly seed: number;
+  /** Absent in runs of older versions: new weights. */
+  readonly start?: Start;
 }
 
 export interface Source {
@@ -103,6 +111,51 @@ export interface FilledMask {
   readonly candidates: readonly { readonly token: string; readonly probability: number }[];
 }
 
+/** The model that comes with the page, and its training. */
+export interface BundledModel {
+  readonly settings: Settings;
+  /** The training data in words, with its licence. */
+  readonly data: string;
+  readonly parameters: number;
+  /** In nats, of the bundled weights. */
+  readonly validLoss: number;
+  readonly unigramEntropy: number;
+  /** Held-out proteins or documents to look at. */
+  readonly examples: readonly Example[];
+  readonly rows: readonly TrainerRow[];
+}
+
+/** An entry in the list of saved runs. */
+export interface SavedEntry {
+  readonly id: string;
+  readonly side: Side;
+  readonly name: string;
+  readonly step: number;
+  readonly loss: number | undefined;
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly savedAt: number;
+  /** The page saved this by itself. */
+  readonly automatic?: boolean;
+  /** For an automatic entry: the run was not closed by the visitor, so the next start of the page opens it. */
+  readonly open?: boolean;
+}
+
+export interface SavedContent {
+  readonly files: Files;
+  readonly source: Source | undefined;
+}
+
+/** A run that was opened: from the browser's storage, or from a downloaded file. */
+export interface LoadedRun {
+  readonly settings: Settings;
+  readonly data: DataSummary | undefined;
+  readonly source: Source | undefined;
+  readonly rows: readonly TrainerRow[];
+  /** Another tab of the page has this run open, so this is a copy, which is saved under its own name. */
+  readonly copied: boolean;
+}
+
 export type RunPhase = "idle" | "preparing" | "training" | "paused" | "finished" | "failed";
 
 /** The files of a checkpoint by name. */
@@ -113,6 +166,12 @@ export interface RunState {
   readonly step: number;
   readonly steps: number;
   readonly parameters: number;
+  /** The model that the views show. */
+  readonly shown: "none" | "bundled" | "run";
+  /** Steps that would be lost with the page: made since the last save in the browser's storage. */
+  readonly unsavedSteps: number;
+  /** Seconds to the end of the run, by the steps and evaluations so far. */
+  readonly secondsLeft: number | undefined;
   readonly settings: Settings | undefined;
   readonly validLoss: number | undefined;
   /** The current work in words ("Evaluating…"), or "". */
@@ -130,27 +189,36 @@ export interface Failure {
   readonly stopped?: true;
 }
 
+/** The result of a save that the page made by itself. */
+export type Autosave = { readonly entry: SavedEntry } | { readonly failure: Failure };
+
 /** Each request: the data that it sends, and its answer. */
 export interface Requests {
-  probe: { readonly ask: { readonly kind: "auto" | "wasm" }; readonly answer: DeviceInfo };
+  probe: { readonly ask: { readonly asked: DeviceAsked }; readonly answer: DeviceInfo };
   openData: {
     readonly ask: { readonly side: Side; readonly source: Source; readonly vocabulary: number };
     readonly answer: DataSummary;
   };
   estimate: { readonly ask: Settings; readonly answer: Estimate };
-  start: { readonly ask: Settings; readonly answer: null };
+  bundled: { readonly ask: { readonly side: Side }; readonly answer: BundledModel };
+  /** The answer: the data in the tokens of the run's model. */
+  start: { readonly ask: Settings; readonly answer: DataSummary };
   pause: { readonly ask: null; readonly answer: null };
   resume: { readonly ask: null; readonly answer: null };
   close: { readonly ask: null; readonly answer: null };
-  save: { readonly ask: null; readonly answer: { readonly files: Files; readonly source: Source | undefined } };
-  load: {
-    readonly ask: { readonly side: Side; readonly files: Files; readonly source: Source | undefined };
-    readonly answer: {
-      readonly settings: Settings;
-      readonly data: DataSummary | undefined;
-      readonly rows: readonly TrainerRow[];
-    };
+  /** The files of the run, for a download. */
+  files: { readonly ask: null; readonly answer: Files };
+  /** Saves the run in the browser's storage, as the visitor's own entry. */
+  save: { readonly ask: null; readonly answer: SavedEntry };
+  /** Saves steps that are not saved yet, as the page's entry. Undefined: there was nothing to save. */
+  saveSteps: { readonly ask: null; readonly answer: SavedEntry | undefined };
+  /** Opens the run that was open when the page ended. "elsewhere": another tab has it. Undefined: there is none. */
+  restore: {
+    readonly ask: { readonly side: Side };
+    readonly answer: (LoadedRun & { readonly entry: SavedEntry }) | "elsewhere" | undefined;
   };
+  loadSaved: { readonly ask: { readonly side: Side; readonly id: string }; readonly answer: LoadedRun };
+  load: { readonly ask: { readonly side: Side; readonly files: Files }; readonly answer: LoadedRun };
   mask: { readonly ask: { readonly sequence: string; readonly at: number }; readonly answer: Distribution };
   maps: {
     readonly ask: { readonly sequence: string; readonly layer: number; readonly head: number };
@@ -173,4 +241,5 @@ export type FromWorker =
   | { readonly id: number; readonly failure: Failure }
   | { readonly id: number; readonly progress: number }
   | { readonly row: TrainerRow }
-  | { readonly state: RunState };
+  | { readonly state: RunState }
+  | { readonly autosave: Autosave };

@@ -25,6 +25,10 @@ export interface RunFile {
   readonly data: { readonly name: string; readonly hash: string };
 }
 
+/** The name of a run in the list of saved runs. */
+export const runName = ({ settings: { size, objective }, data }: RunFile): string =>
+  `${data.name || "Run"}, ${size}, ${objective}`;
+
 export const RUN_FILE = "run.json";
 export const METRICS_FILE = "metrics.jsonl";
 export const STATE_FILE = "trainer_state.json";

@@ -1,7 +1,7 @@
 /**
  * The page's client of the worker: requests with one answer each, progress of a request, and events of the run.
  */
-import type { Failure, FromWorker, RequestName, Requests, RunState, ToWorker } from "./protocol.ts";
+import type { Autosave, Failure, FromWorker, RequestName, Requests, RunState, ToWorker } from "./protocol.ts";
 import type { TrainerRow } from "./run-files.ts";
 
 export class WorkerFailure extends Error {
@@ -16,6 +16,7 @@ export class WorkerFailure extends Error {
 export interface ClientEvents {
   readonly onRow: (row: TrainerRow) => void;
   readonly onState: (state: RunState) => void;
+  readonly onAutosave: (autosave: Autosave) => void;
 }
 
 export interface AskOptions {
@@ -83,6 +84,7 @@ export class WorkerClient {
   #take(message: FromWorker): void {
     if ("row" in message) return this.#events.onRow(message.row);
     if ("state" in message) return this.#events.onState(message.state);
+    if ("autosave" in message) return this.#events.onAutosave(message.autosave);
     const waiting = this.#waiting.get(message.id);
     if (waiting === undefined) return;
     if ("progress" in message) return waiting.onProgress?.(message.progress);

@@ -86,7 +86,7 @@ export interface Browser {
 
 export async function browser(
   executablePath: string,
-  { url }: Site,
+  { url }: Pick<Site, "url">,
   {
     webgpu = true,
     dark = false,

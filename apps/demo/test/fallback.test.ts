@@ -10,6 +10,13 @@ import { browser, site, type Browser, type Site } from "./browser.ts";
 import { seriousFindings } from "./axe.ts";
 
 const path = chromiumPath();
+/** Made by tooling/golden/demo.py with transformers. */
+const golden = JSON.parse(readFileSync(new URL("bundled-golden.json", import.meta.url), "utf8")) as {
+  readonly residue: number;
+  readonly protein: readonly { readonly token: string; readonly probability: number }[];
+  readonly sentence: string;
+  readonly text: readonly { readonly token: string; readonly probability: number }[];
+};
 
 describe.sequential("the page without WebGPU", () => {
   let pages: Site;
@@ -41,18 +48,46 @@ describe.sequential("the page without WebGPU", () => {
     await page.waitForFunction("document.querySelector('.device').textContent.startsWith('Computes')");
     const said = await page.textContent(".device");
     expect(said).toContain("Computes on WebAssembly");
-    expect(said).toMatch(/slower, for this browser (has no WebGPU|finds no WebGPU adapter)/);
+    expect(said).toMatch(/because this browser (has no WebGPU|finds no WebGPU adapter)/);
     expect(await page.isVisible(".help summary")).toBe(true);
   });
+
+  it("shows the bundled models before there is data, with the guesses that transformers has", async (context) => {
+    if (opened === undefined) return context.skip(NO_CHROMIUM); // allow skip: as above
+    await page.waitForFunction("document.querySelector('.about').textContent.startsWith('The bundled model')");
+    await page.waitForFunction("document.querySelector('.maps canvas').width > 1");
+    const bars = async (panel: string): Promise<readonly string[]> => {
+      await page.waitForSelector(`${panel} .bars li`);
+      return page.locator(`${panel} .bars li`).allInnerTexts();
+    };
+    const words = (guesses: typeof golden.protein): readonly unknown[] =>
+      guesses.map(({ token, probability }) =>
+        expect.stringMatching(`^${token}\\s+${(probability * 100).toFixed(1)} %`),
+      );
+    await page.locator(".residues button").nth(golden.residue).click();
+    expect((await bars("#panel-protein")).slice(0, golden.protein.length)).toEqual(words(golden.protein));
+    await page.click("#tab-text");
+    await page.waitForFunction("document.querySelector('#panel-text .about').textContent.startsWith('The bundled')");
+    expect(await page.inputValue("#fill-text")).toBe(golden.sentence);
+    expect(await bars("#panel-text")).toEqual(words(golden.text));
+    await page.click("#tab-protein");
+    expect(await page.locator("text=There is no model yet").count()).toBe(0);
+  }, 120_000);
 
   it("tells of files that it cannot read, and goes on", async (context) => {
     if (opened === undefined) return context.skip(NO_CHROMIUM); // allow skip: as above
     await file("#protein-file", "paper.pdf", "%PDF-1.7 and more");
     expect(await notice()).toContain("This file cannot be read");
+    await page.fill("#protein-paste", ">reads\nACGTACGTTTGGCCAACGTACGT\n");
+    await page.click("text=Use these proteins");
+    expect(await notice()).toContain("Pasted proteins: expected proteins, got DNA or RNA");
+    await page.fill("#protein-paste", "MKTAYIAKQRQISFVKSHFSRQ");
+    await page.click("text=Use these proteins");
+    expect(await notice()).toContain("Give each sequence a header line that starts with '>'");
     await file("#protein-file", "cut.fasta.gz", "\x1f\x8b and nothing that gzip knows");
     expect(await notice()).toContain("cut.fasta.gz");
     await file("#protein-file", "empty.fasta", ">one\n>two\n");
-    expect(await notice()).toContain("expected proteins to train on");
+    expect(await notice()).toContain("expected proteins");
     await file("#protein-open", "other.zip", "this is no archive, though it is longer than twenty-two bytes");
     expect(await notice()).toContain("no zip archive");
     expect(await page.isDisabled("button.main")).toBe(true);
@@ -86,7 +121,7 @@ describe.sequential("the page without WebGPU", () => {
     await phase("Training");
     await page.waitForFunction("/^([3-9]|\\d\\d+) of/.test(document.querySelector('.stats dd').textContent)");
     await page.click("text=Save in this browser");
-    await page.waitForSelector(".saved li");
+    await page.waitForSelector(".saved li:not(.automatic)");
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download as .zip")]);
     const zip = readFileSync(await download.path());
     await page.click("text=Score every substitution");
@@ -109,8 +144,10 @@ describe.sequential("the page without WebGPU", () => {
     await open();
     await phase("Paused");
     expect(await page.textContent(".stats dd")).toMatch(/^\d+ of 2,000$/);
-    await page.click("text=Delete");
-    await page.waitForFunction("document.querySelectorAll('.saved li').length === 0");
+    for (let left = await page.locator(".saved li").count(); left > 0; left--) {
+      await page.locator(".saved button >> text=Delete").first().click();
+      await page.waitForFunction(`document.querySelectorAll(".saved li").length < ${left}`);
+    }
     expect(await page.isVisible(".notice")).toBe(false);
   }, 300_000);
 

@@ -7,5 +7,6 @@ export type { Backend, Capabilities, CompileOptions, Executable, Plan, PlanStep,
 export { available, unavailable, type Probe } from "./probe.ts";
 export { checkFeeds, checkProgramState, checkState, checkWritten, stateNamed } from "./check.ts";
 export { ProgramCache, type ProgramKey, type ProgramLimits } from "./program-cache.ts";
+export { causeIn, expectFinite, firstNotFinite } from "./finite.ts";
 export { programText } from "./program-text.ts";
 export type { HostTensor, HostTensors, Program } from "@cloze/graph";

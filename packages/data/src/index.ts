@@ -35,6 +35,7 @@ export { packedBatches } from "./batches/packed-batches.ts";
 export { paddedBatches } from "./batches/padded-batches.ts";
 export { pairBatches, pairEvaluationBatches } from "./batches/pair-batches.ts";
 export { framingLength, type Framing } from "./batches/framing.ts";
+export type { InnerStops } from "./formats/inner-stops.ts";
 export { FastaParser, type FastaBatch, type FastaOptions, type FastaReport } from "./formats/fasta-parser.ts";
 export {
   fastaCollector,

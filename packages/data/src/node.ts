@@ -14,7 +14,7 @@ export {
 } from "./corpus/sources.ts";
 export { readDocuments, type DocumentReader, type ReadDocumentsOptions } from "./corpus/read-documents.ts";
 export { readRows, type RowCounts, type RowOptions } from "./corpus/read-rows.ts";
-export { decodeText } from "./formats/mistaken-formats.ts";
+export { decodeText, expectText } from "./formats/mistaken-formats.ts";
 export { Pipe, STDIN_NAME } from "./formats/pipe.ts";
 export { readChunks, type ReadChunksOptions } from "./formats/read-chunks.ts";
 export { fastaDatasets } from "./shards/fasta-datasets.ts";

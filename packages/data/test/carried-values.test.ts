@@ -95,3 +95,18 @@ describe("JSON of rows", () => {
     ]);
   });
 });
+
+describe("the search for numbers", () => {
+  it("finds every number that a double does not give back", () => {
+    const digits = ["0", "1", "9", "00", "10", "123456789012345", "999999999999999", "4503599627370497"];
+    const fractions = ["", ".0", ".5", ".50", ".05", ".000001", ".0000001", ".10", ".123456789012345"];
+    for (const whole of digits.filter((each) => each !== "00"))
+      for (const fraction of fractions)
+        for (const exponent of ["", "e0", "E5", "e-7", "e+21"])
+          for (const sign of ["", "-"]) {
+            const number = `${sign}${whole}${fraction}${exponent}`;
+            for (const text of [`{"a": ${number}}`, `[${number}]`, `[1,\n${number} ]`, number])
+              expect(rowJson(parseRowJson(text)), text).toBe(text.replace(/\s/g, "").replace('"a":', '"a":'));
+          }
+  });
+});

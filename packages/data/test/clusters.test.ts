@@ -126,6 +126,28 @@ describe("clusters", () => {
     for await (const batch of queue) expect(batch.ids).toEqual((await batches.batchAt(step++)).ids);
   });
 
+  it("have names that may be numbers of any width, told apart by every digit", async () => {
+    const ids = ["9007199254740992", "9007199254740993", "12345678901234567890", "12345678901234567891"];
+    const fasta = write("numbered.fasta", ids.map((id, i) => `>${id} x\n${sequences[i]}\n`).join(""));
+    const csv = `cluster,member\n${ids.map((id, i) => `${i},${id}\n`).join("")}`;
+    const jsonl = ids.map((id, i) => `{"cluster": ${i}, "member": ${id}}\n`).join("");
+    const indexes = [];
+    for (const [name, content] of [
+      ["numbered.csv", csv],
+      ["numbered.jsonl", jsonl],
+    ] as const) {
+      const [source] = await resolveSources([write(name, content.replaceAll("\n", "\r"))]);
+      if (source === undefined) throw new Error("no source");
+      const clusters = { source, fields: ["cluster", "member"] } as const;
+      const out = join(folder, `${name}.out`);
+      const { index } = await prepareShards({ files: [fasta], tokenizer, out, split: { seed: 0, valid: 0 }, clusters });
+      expect(index.counts.unmapped).toBe(0);
+      expect(index.splits["train"]?.clusters?.count).toBe(4);
+      indexes.push(index.splits);
+    }
+    expect(indexes[1]).toEqual(indexes[0]);
+  });
+
   it("of lists, by number of column, or without a header give the same", async () => {
     const lists = new Map<string, number[]>();
     const files = [0, 1].map((half) => join(folder, `u90-${half}.fasta.gz`));

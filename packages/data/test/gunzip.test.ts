@@ -48,6 +48,20 @@ describe("gzip data", () => {
     }
   });
 
+  it("that comes slowly is read whole", async () => {
+    const data = Buffer.concat([hello, new Uint8Array(9), hello, new Uint8Array(3), hello]);
+    for (const size of [5, hello.length + 2, hello.length + 9, 40]) {
+      const slow = async function* (): AsyncGenerator<Uint8Array> {
+        for (let at = 0; at < data.length; at += size) {
+          await new Promise((resolve) => setTimeout(resolve, 15));
+          yield data.subarray(at, at + size);
+        }
+      };
+      const text = await textOf(gunzipped(slow(), { file: "f", again: undefined }));
+      expect(String(text), `in chunks of ${size}`).toBe("hello\nhello\nhello\n");
+    }
+  });
+
   it.each<[string, Uint8Array[], number, number]>([
     ["text", [hello, Buffer.from("garbage here")], hello.length, 6],
     ["one byte", [hello, Buffer.from("x")], hello.length, 6],

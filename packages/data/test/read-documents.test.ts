@@ -88,6 +88,36 @@ describe("readDocuments", () => {
     expect((await read(write("p.fasta", ">a\nMK\nT\n>b\n"))).texts).toEqual([["MKT"], []]);
   });
 
+  it("holds every format to the limit of a record, 64 MiB by default", async () => {
+    const long = "x".repeat(50);
+    const rows = {
+      "long.txt": `${long}\n`,
+      "long.jsonl": `${JSON.stringify({ text: long })}\n`,
+      "long.csv": `text\n${long}\n`,
+      "long.parquet": parquet([{ name: "text", data: ["short", long] }]),
+      "list.parquet": parquet([{ name: "text", data: [[long.slice(25), long.slice(25)]] }]),
+      "long.fasta": `>a\n${long}\n`,
+    };
+    for (const [name, content] of Object.entries(rows)) {
+      const file = write(name, content);
+      await expect(read(file, { maxRecord: 49 }), name).rejects.toThrow(/long|list.* at most 49 .* got (more|50)/);
+      expect((await read(file, { maxRecord: 70 })).texts.length, name).toBeGreaterThan(0);
+    }
+    const large = parquet([{ name: "text", data: ["x".repeat(2 ** 26 + 1)] }]);
+    await expect(read(write("large.parquet", large))).rejects.toThrow(
+      /large\.parquet, row 1: expected a text of at most 67108864 characters in "text", got 67108865\./,
+    );
+  });
+
+  it("names FASTQ, with the way to FASTA", async () => {
+    const reads = "@r1 1\nACGTN\n+\nIIIII\n@r2\nAC\n+\nII\n";
+    for (const name of ["reads.fastq", "reads.fq", "reads"])
+      await expect(source(write(name, reads)), name).rejects.toThrow(/looks like FASTQ; convert it to FASTA/);
+    await expect(source(write("reads.fastq.gz", gzipSync(reads)))).rejects.toThrow(/looks like FASTQ/);
+    await expect(read(write("reads.fasta", reads))).rejects.toThrow(/This looks like FASTQ; convert it to FASTA/);
+    await expect(source(write("at.dat", "@someone said\nthat there is text\n"))).rejects.toThrow(/Name its format/);
+  });
+
   it("replaces invalid UTF-8 and counts it", async () => {
     const { texts, report } = await read(write("latin1.txt", Buffer.from("caf\xe9\nna\xefve\n", "latin1")));
     expect(texts).toEqual([["caf\ufffd", "na\ufffdve"]]);

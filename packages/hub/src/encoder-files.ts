@@ -15,6 +15,8 @@ import { HubError } from "./hub-error.ts";
 export const tokenizerFiles: readonly string[] = [
   "tokenizer.json",
   "vocab.txt",
+  "vocab.json",
+  "merges.txt",
   "tokenizer_config.json",
   "special_tokens_map.json",
   "added_tokens.json",

@@ -49,8 +49,10 @@ describe("a download", () => {
     expect(readFileSync(join(repoFolder(hub), "refs", "main"), "utf8")).toBe(commit);
     expect(readdirSync(join(repoFolder(hub), ".no_exist", commit)).sort()).toEqual([
       "added_tokens.json",
+      "merges.txt",
       "special_tokens_map.json",
       "tokenizer.json",
+      "vocab.json",
     ]);
     expect(blobs(hub)).toHaveLength(4);
     const total = ["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"].reduce(

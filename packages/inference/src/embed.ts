@@ -50,6 +50,8 @@ export interface EmbedOptions {
    * error. Default "window".
    */
   readonly long?: LongPolicy;
+  /** Names the text of an index in errors. Default: "sequence 1" for index 0. */
+  readonly nameOf?: (index: number) => string;
 }
 
 export interface Embedding {
@@ -84,7 +86,9 @@ interface EmbedPiece extends Piece {
   readonly shares: Float32Array;
 }
 
-/** Embeddings of a stream of texts. `layer` is an index from 0 here. */
+/**
+ * Embeddings of a stream of texts. `layer` is an index from 0 here. Throws ConfigError for a vector that is not finite.
+ */
 export async function* embeddings(
   runner: Runner,
   tokenizer: Tokenizer,
@@ -118,11 +122,13 @@ export async function* embeddings(
           (sum[at + i] as number) +
           (data[i] as number) * (perToken ? (piece.shares[Math.floor(i / hidden)] as number) : whole);
     }
-    if (last)
+    if (last) {
+      runner.expectFinite(sum, `embed, ${options.nameOf(of.index)}`);
       yield {
         ...of,
         vectors: f32(perToken ? [of.residues, hidden] : [hidden], normalize ? unitRows(sum, hidden) : sum),
       };
+    }
   }
 }
 
@@ -195,7 +201,7 @@ function* windowPieces(
 ): Generator<EmbedPiece, void, undefined> {
   const { long } = options;
   const noun = isTextTokenizer(tokenizer) ? "token" : "residue";
-  const where = `embed, sequence ${index + 1}`;
+  const where = `embed, ${options.nameOf(index)}`;
   const { ids, issues } = tokenizer.encode(text, { special: false });
   if (ids.length === 0)
     throw new ConfigError(`${where}: expected at least one ${noun}, got none. Leave empty sequences out.`);

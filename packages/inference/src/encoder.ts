@@ -126,7 +126,7 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
   ): AsyncGenerator<NonNullable<SequenceOutputs[K]>, void, undefined> {
     for await (const each of outputs(sequences, wanted)) yield each[name] as NonNullable<SequenceOutputs[K]>;
   }
-  function outputs(sequences: Many<Sequence>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined> {
+  async function* outputs(sequences: Many<Sequence>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined> {
     const { hiddenStates = false } = wanted;
     const all = Array.from({ length: count }, (_, i) => i);
     const layers =
@@ -135,7 +135,14 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
           ? all
           : []
         : hiddenStates.map((layer) => layerIndex(layer, count));
-    return runner.stream(checked(sequences, model, wanted.contacts ? 3 : 1), outputsJob(model, inside, wanted, layers));
+    let index = 0;
+    const pieces = checked(sequences, model, wanted.contacts ? 3 : 1);
+    for await (const each of runner.stream(pieces, outputsJob(model, inside, wanted, layers))) {
+      index++;
+      for (const [name, tensors] of Object.entries(each) as [string, F32Tensor | readonly F32Tensor[]][])
+        for (const { data } of [tensors].flat()) runner.expectFinite(data, `sequence ${index}, ${name}`);
+      yield each;
+    }
   }
   return {
     hidden,
@@ -157,6 +164,7 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
         normalize = false,
         maxLength = Math.min(1024, longest),
         long = "window",
+        nameOf = (i: number) => `sequence ${i + 1}`,
       } = {},
     ) {
       if (maxLength > longest)
@@ -176,6 +184,7 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
         normalize,
         maxLength,
         long,
+        nameOf,
       });
     },
     fillMask: async (text, { top = 5 } = {}) => fillMasks(runner, needed("fillMask"), vocab, text, top, longest),

@@ -53,6 +53,7 @@ export async function fillMasks(
   at.set(masks);
   const feeds = { ...runner.rowFeeds([{ ids }], 1, seq), at: { dtype: "i32" as const, shape: [count], data: at } };
   const logits = (await runner.run({ rows: 1, seq, predictions: count }, feeds))["predictions"] as Float32Array;
+  runner.expectFinite(logits.subarray(0, masks.length * vocab), `fillMask, ${JSON.stringify(text.slice(0, 60))}`);
   return masks.map((index, i) => ({
     position: index - before + 1,
     index,

@@ -5,7 +5,14 @@
  * results in input order. Then it reads the next stretch. A stretch ends at 64 batches' worth of tokens or 256 MiB of
  * results, so the memory does not grow with the stream.
  */
-import { ProgramCache, type Backend, type CompileOptions, type ProgramLimits, type Session } from "@cloze/backend";
+import {
+  expectFinite,
+  ProgramCache,
+  type Backend,
+  type CompileOptions,
+  type ProgramLimits,
+  type Session,
+} from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import type { HostTensor, HostTensors, Program, Shape } from "@cloze/graph";
 import { lengthBucket, planBatches } from "./buckets.ts";
@@ -67,6 +74,11 @@ export class Runner {
 
   static async start(options: RunnerOptions): Promise<Runner> {
     return new Runner(options, await options.backend.start(options.weights));
+  }
+
+  /** Throws ConfigError if a number is NaN or infinite. `where` names the sequence. */
+  expectFinite(numbers: ArrayLike<number>, where: string): void {
+    expectFinite(numbers, where, this.#options.weights);
   }
 
   async *stream<P extends Piece, R>(pieces: Many<P>, job: Job<P, R>): AsyncGenerator<R, void, undefined> {
@@ -156,8 +168,25 @@ export class Runner {
         `weights: expected the parameter "${missing.attrs.name}", got none. These weights were saved without ` +
           "that head: ask for other outputs, or use a checkpoint that has it.",
       );
+    if (spec.contacts)
+      expectTrained(program, inferenceProgram(model, { ...spec, contacts: false, attentions: true }), weights);
     return program;
   }
+}
+
+/**
+ * Throws ConfigError if the parameters that contacts add to a program are all zero: the start of a contact head that
+ * nobody has trained.
+ */
+function expectTrained(program: Program, without: Program, weights: HostTensors): void {
+  const names = (of: Program): readonly string[] => of.state.map(({ attrs }) => attrs.name);
+  const others = new Set(names(without));
+  const own = names(program).filter((name) => !others.has(name));
+  if (own.some((name) => weights[name]?.data.some((x) => x !== 0) === true)) return;
+  throw new ConfigError(
+    `contacts: expected a trained contact head, got one of zeros (${own.join(", ")}), which says nothing. ` +
+      "Pretraining does not train it: take the published weights, or ask for attentions.",
+  );
 }
 
 /** Lists of items with a total weight of at most 1. An item that weighs more than 1 is alone in its list. */

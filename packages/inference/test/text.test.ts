@@ -84,7 +84,7 @@ describe("a text", () => {
       'pooling "pooler": expected the last layer',
     );
     await expect(all((await proteins()).embed(["MKT"], { pooling: "pooler" }))).rejects.toThrow(
-      "this model has no pooler",
+      'expected the parameter "esm.pooler.dense.weight", got none',
     );
   });
 

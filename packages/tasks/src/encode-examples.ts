@@ -16,6 +16,22 @@ export interface LabelledExamples extends EncodedExamples {
   readonly targets: readonly RowTarget[];
 }
 
+/** What the row length cut off. */
+export interface Cut {
+  /** Number of records that were cut. */
+  readonly records: number;
+  /** Number of their tokens that no row holds. */
+  readonly tokens: number;
+}
+
+/** What was cut off these records. */
+export function cutOf({ rows, records }: Pick<EncodedExamples, "rows" | "records">): Cut {
+  const lost = records.map(({ first, count }) =>
+    rows.slice(first, first + count).reduce((sum, { truncated }) => sum + truncated, 0),
+  );
+  return { records: lost.filter((tokens) => tokens > 0).length, tokens: lost.reduce((sum, n) => sum + n, 0) };
+}
+
 export function encodeExamples<R extends object, O extends object>(
   task: Task<R, O>,
   tokenizer: Tokenizer,

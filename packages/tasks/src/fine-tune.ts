@@ -24,6 +24,7 @@ import {
   train,
   type ModelSource,
   type TrainEvent,
+  type TrainOptions,
   type TrainResult,
 } from "@cloze/trainer";
 import { encodeLabelled } from "./encode-examples.ts";
@@ -91,6 +92,8 @@ export interface FineTuneOptions<R extends object, O extends object> extends Fin
   readonly run: string;
   /** Resumes from the newest checkpoint of the run folder, if there is one. */
   readonly resume?: boolean;
+  /** Further values of the first row of the log. */
+  readonly remark?: TrainOptions["remark"];
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
   readonly onNote?: (line: string) => void;
@@ -225,6 +228,7 @@ export async function fineTune<R extends object, O extends object>(
       saveEvery: evalEvery,
       keep: 1,
       ...(options.signal && { signal: options.signal }),
+      ...(options.remark && { remark: options.remark }),
       ...(options.onEvent && { onEvent: options.onEvent }),
       ...(evaluator && {
         evaluator,

@@ -37,10 +37,22 @@ export {
   type TaskKind,
   type TaskPart,
 } from "./task.ts";
-export { createTaskModel, type ManyOf, type TaskModel, type TaskModelOptions } from "./task-model.ts";
+export {
+  createTaskModel,
+  type ManyOf,
+  type StreamOptions,
+  type TaskModel,
+  type TaskModelOptions,
+} from "./task-model.ts";
 export { TaskEvaluation, type TaskEvaluationOptions, type TaskFigures, type TaskReport } from "./task-evaluation.ts";
 export { taskObjective } from "./task-objective.ts";
-export { encodeExamples, encodeLabelled, type EncodedExamples, type LabelledExamples } from "./encode-examples.ts";
+export {
+  encodeExamples,
+  encodeLabelled,
+  type Cut,
+  type EncodedExamples,
+  type LabelledExamples,
+} from "./encode-examples.ts";
 export { rowBatches, rowLength, type RowBatches, type RowBatchOptions, type RowGroup } from "./row-batches.ts";
 export {
   parseTask,

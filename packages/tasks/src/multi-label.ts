@@ -100,7 +100,8 @@ export function multiLabel(options: MultiLabelOptions = {}): Task<LabelledRecord
 }
 
 /**
- * The labels from one column per label, each 0 or 1, or true or false. Undefined if the labels are not known or the columns do not exist.
+ * The labels from one column per label, each 0 or 1, or true or false. Undefined if the labels are not known or the
+ * columns do not exist.
  */
 function readIndicators(fields: Fields, labels: readonly string[]): readonly string[] | undefined {
   const values = labels.map((label) => {

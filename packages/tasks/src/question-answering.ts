@@ -13,6 +13,7 @@
 import { finiteNumber } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { squadScores } from "@cloze/eval";
+import { codePointIndexOf, utf16IndexOf, type CodePointIndex, type Utf16Index } from "@cloze/tokenizer";
 import { encodeRows } from "./encode-text.ts";
 import { field, missing, textField } from "./fields.ts";
 import { softmaxOf } from "./labels.ts";
@@ -21,8 +22,8 @@ import { spanHead } from "./token-heads.ts";
 
 export interface GivenAnswer {
   readonly text: string;
-  /** Start of the answer in the context, in UTF-16 units. */
-  readonly start: number;
+  /** Start of the answer in the context, in UTF-16 units. (SQuAD's `answer_start` counts code points.) */
+  readonly start: Utf16Index;
 }
 
 export interface QuestionRecord {
@@ -35,8 +36,9 @@ export interface QuestionRecord {
 
 export interface AnswerCandidate {
   readonly text: string;
-  readonly start: number;
-  readonly end: number;
+  /** Place in the context, in UTF-16 units: `context.slice(start, end)` is the text. */
+  readonly start: Utf16Index;
+  readonly end: Utf16Index;
   /** Probability relative to the other candidates. */
   readonly score: number;
 }
@@ -45,8 +47,9 @@ export interface Answer {
   /** The answer, or "" for no answer. */
   readonly answer: string;
   readonly score: number;
-  readonly start: number;
-  readonly end: number;
+  /** Place in the context, in UTF-16 units. In files that `predict` writes: in code points, as in Python. */
+  readonly start: Utf16Index;
+  readonly end: Utf16Index;
   /** Logit of "no answer" minus the logit of the best span: a higher value is more certain that there is no answer. */
   readonly noAnswer: number;
   /** The best spans, best first. The candidate "no answer" has the text "". */
@@ -141,6 +144,15 @@ export function questionAnswering(options: QuestionAnsweringOptions = {}): Task<
           bestExactThreshold: best.exactThreshold,
         }),
       };
+    },
+    inFile({ context }, output) {
+      const place = codePointIndexOf(context);
+      const placed = <T extends AnswerCandidate | Answer>(each: T): T => ({
+        ...each,
+        start: place(each.start),
+        end: place(each.end),
+      });
+      return { ...placed(output), candidates: output.candidates.map(placed) };
     },
     cells: ({ answer, score, start, end }) => ({ answer, score, start, end }),
   };
@@ -258,10 +270,13 @@ function readAnswers(
 }
 
 /** An answer from its start in code points. Throws ConfigError if the context has another text at that position. */
-export function answerAt(context: string, text: string, codePoint: number, where: string): GivenAnswer {
-  let start = 0;
-  for (let left = codePoint; left > 0 && start < context.length; left--)
-    start += (context.codePointAt(start) as number) > 0xffff ? 2 : 1;
+export function answerAt(context: string, text: string, codePoint: CodePointIndex, where: string): GivenAnswer {
+  if (!(Number.isInteger(codePoint) && codePoint >= 0))
+    throw new ConfigError(
+      `${where}: expected the start of the answer ${JSON.stringify(text.slice(0, 40))}, a whole number from 0, got ` +
+        `${codePoint}. Starts count code points from 0.`,
+    );
+  const start = utf16IndexOf(context, codePoint);
   if (!context.startsWith(text, start))
     throw new ConfigError(
       `${where}: expected ${JSON.stringify(text.slice(0, 40))} at character ${codePoint} of the context, got ` +

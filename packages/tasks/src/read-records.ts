@@ -58,7 +58,7 @@ export async function* readRecords<R extends object, O extends object>(
     count++;
     yield each;
   }
-  if (count === 0) throw new ConfigError(`${shownName(name, options.stdin)}: expected records, got none: it is empty.`);
+  if (count === 0) throw new ConfigError(`${shownName(name, options.stdin)}: expected records, got an empty file.`);
 }
 
 /** All records of several files. */

@@ -1,9 +1,10 @@
 /** A trained model of a task: it takes records and returns answers in the same order. Records are batched by length. */
-import type { Session } from "@cloze/backend";
+import { expectFinite, type Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
-import type { HostTensors } from "@cloze/graph";
+import { sameShape, showShape, type HostTensors } from "@cloze/graph";
+import { headParameters } from "@cloze/models/families";
 import type { Tokenizer } from "@cloze/tokenizer";
-import { encodeExamples } from "./encode-examples.ts";
+import { cutOf, encodeExamples, type Cut } from "./encode-examples.ts";
 import { LogitsRunner, type LogitsOptions } from "./logits-runner.ts";
 import type { Task } from "./task.ts";
 import { TaskEvaluation, type TaskFigures, type TaskReport } from "./task-evaluation.ts";
@@ -22,10 +23,13 @@ export type ManyOf<T> = Iterable<T> | AsyncIterable<T>;
 export interface TaskModel<R extends object = object, O extends object = object> {
   readonly task: Task<R, O>;
   readonly labels: readonly string[];
-  /** Answers to all inputs. An input is a record, or a text if the task needs only a text. */
-  predict(inputs: ManyOf<R | string>): Promise<readonly O[]>;
+  /**
+   * Answers to all inputs. An input is a record, or a text if the task needs only a text. Throws ConfigError for logits
+   * that are not finite.
+   */
+  predict(inputs: ManyOf<R | string>, options?: StreamOptions): Promise<readonly O[]>;
   /** Answers as a stream: the memory does not grow with the number of inputs. */
-  stream(inputs: ManyOf<R | string>): AsyncGenerator<O, void, undefined>;
+  stream(inputs: ManyOf<R | string>, options?: StreamOptions): AsyncGenerator<O, void, undefined>;
   /** Loss and figures over labelled records. `where` names a record in errors. */
   evaluate(records: readonly R[], where?: (record: number) => string): Promise<TaskFigures>;
   /** Like `evaluate`, with the scores of each label. */
@@ -34,10 +38,20 @@ export interface TaskModel<R extends object = object, O extends object = object>
   dispose(): Promise<void>;
 }
 
+export interface StreamOptions {
+  /** Names an input in errors, by its index. Default: "example 1" for index 0. */
+  readonly where?: (index: number) => string;
+  /** Called with what the row length cut off, for inputs that were cut. */
+  readonly onCut?: (cut: Cut) => void;
+}
+
 /** Number of batches that are read ahead, so that records can be sorted by length. */
 const AHEAD = 32;
 
-/** Creates the model and uploads the weights. Throws ConfigError if the tokenizer has more tokens than the model. */
+/**
+ * Creates the model and uploads the weights. Throws ConfigError if the tokenizer has more tokens than the model, and if
+ * `weights` lacks a parameter of encoder or head: an untrained head gives no answers.
+ */
 export async function createTaskModel<R extends object, O extends object>(
   options: TaskModelOptions<R, O>,
 ): Promise<TaskModel<R, O>> {
@@ -48,16 +62,29 @@ export async function createTaskModel<R extends object, O extends object>(
       `${task.kind}: expected a tokenizer of at most the model's ${model.vocab} tokens, got ${tokenizer.name} ` +
         `with ${tokenizer.vocabulary.length}. Use the one that stands beside the weights.`,
     );
+  expectWeights(options);
   const session: Session = await backend.start(weights);
-  const answers = async (records: readonly R[]): Promise<readonly O[]> => {
-    const { rows, groups, records: places } = encodeExamples(task, tokenizer, records, { maxLength });
+  const answers = async (
+    records: readonly R[],
+    before: number,
+    { where = (i) => `example ${i + 1}`, onCut }: StreamOptions,
+  ): Promise<readonly O[]> => {
+    const encoded = encodeExamples(task, tokenizer, records, { maxLength });
+    const { rows, groups, records: places } = encoded;
     const { logits } = await runner.run(session, rows, groups);
+    places.forEach(({ first, count }, i) => {
+      for (const each of logits.slice(first, first + count))
+        expectFinite(each, `${task.kind}, ${where(before + i)}`, weights);
+    });
+    const cut = cutOf(encoded);
+    if (cut.records > 0) onCut?.(cut);
     return places.map(({ first, count }, i) =>
       task.decode(records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)),
     );
   };
-  async function* stream(inputs: ManyOf<R | string>): AsyncGenerator<O, void, undefined> {
+  async function* stream(inputs: ManyOf<R | string>, streamed: StreamOptions = {}): AsyncGenerator<O, void, undefined> {
     let waiting: R[] = [];
+    let before = 0;
     let characters = 0;
     for await (const input of inputs) {
       const record = task.record(input);
@@ -66,10 +93,11 @@ export async function createTaskModel<R extends object, O extends object>(
       // record.
       characters += Math.max(64, sizeOf(record));
       if (characters < 4 * AHEAD * runner.tokensPerBatch) continue;
-      yield* await answers(waiting);
+      yield* await answers(waiting, before, streamed);
+      before += waiting.length;
       [waiting, characters] = [[], 0];
     }
-    if (waiting.length > 0) yield* await answers(waiting);
+    if (waiting.length > 0) yield* await answers(waiting, before, streamed);
   }
   async function report(
     records: readonly R[],
@@ -86,9 +114,9 @@ export async function createTaskModel<R extends object, O extends object>(
     task,
     labels: task.labels,
     stream,
-    async predict(inputs) {
+    async predict(inputs, streamed) {
       const all: O[] = [];
-      for await (const output of stream(inputs)) all.push(output);
+      for await (const output of stream(inputs, streamed)) all.push(output);
       return all;
     },
     evaluate: async (records, where) => (await report(records, where)).figures,
@@ -98,6 +126,23 @@ export async function createTaskModel<R extends object, O extends object>(
       await runner.dispose();
     },
   };
+}
+
+/** Throws ConfigError for the first parameter that the weights lack, or hold in another shape. */
+function expectWeights<R extends object, O extends object>({
+  task,
+  model,
+  weights,
+}: Pick<TaskModelOptions<R, O>, "task" | "model" | "weights">): void {
+  for (const [name, { shape }] of headParameters(model, task.head.requires, task.head.width, task.kind)) {
+    const got = weights[name];
+    if (got !== undefined && sameShape(got.shape, shape)) continue;
+    throw new ConfigError(
+      `${task.kind}: expected the parameter "${name}" ${showShape(shape)}, got ` +
+        `${got === undefined ? "none" : showShape(got.shape)}. An untrained head gives no answers: fine-tune the ` +
+        "model for this task first, or take a checkpoint that holds the head.",
+    );
+  }
 }
 
 /** Number of characters in all texts of a record. */

@@ -12,7 +12,7 @@ import type { SupportedScores } from "@cloze/eval";
 import type { HostTensors, Tensor } from "@cloze/graph";
 import type { EncoderInputs, Scope } from "@cloze/nn";
 import type { LossTerms, ModelParts } from "@cloze/objective";
-import type { TokenBatch, Tokenizer } from "@cloze/tokenizer";
+import type { TokenBatch, Tokenizer, Utf16Offsets } from "@cloze/tokenizer";
 
 export const TASK_KINDS = [
   "text-classification",
@@ -36,7 +36,7 @@ export interface EncodedRow {
   /** Token types. Absent if the tokenizer does not support pairs. */
   readonly types?: Int32Array;
   /** Start and end of each token in its text, in UTF-16 units. */
-  readonly offsets: Int32Array;
+  readonly offsets: Utf16Offsets;
   /** Number of the token's word in its text; -1 for special tokens. */
   readonly words: Int32Array;
   /** 0 for tokens of the first text, 1 for the second, -1 for special tokens. */
@@ -111,6 +111,11 @@ export interface Task<R extends object = object, O extends object = object> {
   score(records: readonly R[], outputs: readonly O[]): Figures;
   /** The scores of each label or each entity type. Absent if the kind has no labels. */
   byLabel?(records: readonly R[], outputs: readonly O[]): LabelScores;
-  /** The answer of one record as columns of a table. */
+  /**
+   * The answer as files have it: places in a text count code points, as in Python, where `decode` counts UTF-16 units.
+   * Absent if an answer holds no places.
+   */
+  inFile?(record: R, output: O): O;
+  /** The answer of one record, as files have it, as columns of a table. */
   cells(output: O): Readonly<Record<string, string | number>>;
 }

@@ -7,7 +7,7 @@
  */
 import { ConfigError } from "@cloze/errors";
 import { classReport, entitiesOf, entityScores, type ClassReport } from "@cloze/eval";
-import type { Tokenizer } from "@cloze/tokenizer";
+import { codePointIndexOf, type Tokenizer, type Utf16Index } from "@cloze/tokenizer";
 import { encodeRows, firstPieces } from "./encode-text.ts";
 import { field, labelTexts, listField, missing } from "./fields.ts";
 import { checkLabels, classWeights, labelId, largest, softmaxOf } from "./labels.ts";
@@ -26,9 +26,9 @@ export interface TaggedWord {
   readonly tag: string;
   /** Probability of the tag; 0 for a word without tokens. */
   readonly score: number;
-  /** Position of the word, if the input was a text. */
-  readonly start?: number;
-  readonly end?: number;
+  /** Place of the word in UTF-16 units, if the input was a text. */
+  readonly start?: Utf16Index;
+  readonly end?: Utf16Index;
 }
 
 export interface TaggedEntity {
@@ -37,11 +37,11 @@ export interface TaggedEntity {
   /** Mean of the words' scores. */
   readonly score: number;
   /**
-   * Start in characters if the input was a text, otherwise in words. `end` is the position after the last character or
-   * word.
+   * Start in UTF-16 units if the input was a text (in files that `predict` writes: in code points, as in Python),
+   * otherwise in words. `end` is the place after the last unit or word.
    */
-  readonly start: number;
-  readonly end: number;
+  readonly start: Utf16Index | number;
+  readonly end: Utf16Index | number;
 }
 
 export interface Tagging {
@@ -124,6 +124,15 @@ export function tokenClassification(options: TokenClassificationOptions = {}): T
         ? entityScores(truth, guess).types
         : Object.fromEntries(reportOf(labels, truth, guess).classes.map((scores, k) => [labels[k] as string, scores]));
     },
+    inFile({ words: text }, output) {
+      if (typeof text !== "string") return output;
+      const place = codePointIndexOf(text);
+      return {
+        ...output,
+        words: output.words.map((word) => ({ ...word, start: place(word.start ?? 0), end: place(word.end ?? 0) })),
+        entities: output.entities.map((entity) => ({ ...entity, start: place(entity.start), end: place(entity.end) })),
+      };
+    },
     cells: ({ tags }) => ({ tags: tags.join(" ") }),
   };
 }
@@ -199,7 +208,7 @@ function readWords(
   }).filter((_, w) => typeof words !== "string" || places.has(w));
 }
 
-/** Start and end of each word of a text, in characters. */
+/** Start and end of each word of a text, in UTF-16 units. */
 function wordEnds(rows: readonly EncodedRow[]): ReadonlyMap<number, { readonly start: number; readonly end: number }> {
   const found = new Map<number, { start: number; end: number }>();
   for (const { words, offsets, sequences } of rows) {

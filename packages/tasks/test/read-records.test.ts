@@ -97,7 +97,7 @@ describe("loadRecords", () => {
     await expect(read(text, "a.csv", 'text,label\n"good,1\n')).rejects.toThrow(
       /a\.csv, line 2: expected the quote that opens here to be closed/,
     );
-    await expect(read(text, "b.tsv", "")).rejects.toThrow(/b\.tsv: expected records, got none: it is empty/);
+    await expect(read(text, "b.tsv", "")).rejects.toThrow(/b\.tsv: expected records, got an empty file/);
     await expect(read(text, "c.jsonl", '{"body": "a"}\n')).rejects.toThrow(
       /c\.jsonl, line 1: expected a text in a column "text".*got the columns body/,
     );
@@ -169,5 +169,60 @@ describe("numbers in records", () => {
     ).rejects.toThrow(/expected the number of a choice.* got 9007199254740993\./);
     await expect(rows(text, '{"text": 1.0, "label": "x"}')).rejects.toThrow(/expected a text .* got 1\.0\./);
     expect(() => text.read({ text: "a", label: NaN }, "row 1", true)).toThrow(/row 1: expected a label .* got NaN/);
+  });
+});
+
+describe("line ends, marks and pipes", () => {
+  it.each(["\n", "\r\n", "\r"])("give the same records of every format: %j", async (end) => {
+    const of = (content: string): string => `\u{feff}${content.replaceAll("\n", end)}`;
+    expect(await read(tags, "a.conll", of("a\tO\nb\tB-X\n\nc\tO\n"))).toMatchObject([
+      { words: ["a", "b"], tags: ["O", "B-X"] },
+      { words: ["c"], tags: ["O"] },
+    ]);
+    const squad =
+      '{"data": [{"paragraphs":\n[{"context": "a\\nb", "qas": [{"id": "1", "question": "?", "answers":\n[{"text": "b", "answer_start": 2}]}]}]}]}\n';
+    expect(await read(questionAnswering() as Task, "b.json", of(squad))).toMatchObject([{ context: "a\nb" }]);
+    for (const [name, content] of [
+      ["c.csv", "text,label\na b,1\nc,0\n"],
+      ["d.csv", "a b,1\nc,0"],
+      ["e.tsv", "a b\t1\n\nc\t0\n"],
+      ["f.jsonl", '{"text": "a b", "label": "1"}\n{"text": "c", "label": "0"}'],
+    ] as const)
+      expect(await read(text, name, of(content)), name).toEqual([
+        { text: "a b", label: "1" },
+        { text: "c", label: "0" },
+      ]);
+    await expect(read(text, "g.csv", of("text,label\na,1\nb\n"))).rejects.toThrow(/g\.csv, line 3: expected 2 fields/);
+    expect(await read(text, "h.csv", `text,label${end}"a\r\nb",1${end}`)).toEqual([{ text: "a\r\nb", label: "1" }]);
+  });
+
+  it("UTF-16 is refused with the way to convert it", async () => {
+    for (const [task, name] of [
+      [tags, "a.conll"],
+      [questionAnswering() as Task, "b.json"],
+      [text, "c.csv"],
+    ] as const) {
+      writeFileSync(join(dir, name), Buffer.from("\u{feff}a\tO\n", "utf16le"));
+      await expect(loadRecords(task, [join(dir, name)], { labelled: true }), name).rejects.toThrow(
+        /UTF-16; convert it with iconv/,
+      );
+    }
+  });
+
+  it("standard input is read once, by the same rules as a file", async () => {
+    const stdin = async function* (): AsyncGenerator<Uint8Array> {
+      for (const part of ["text,la", "bel\ra,1\r", "b,0"]) yield new TextEncoder().encode(part);
+    };
+    const options = { labelled: true, format: "csv" } as const;
+    expect(
+      (await loadRecords(text, ["-"], { ...options, stdin: stdin() })).map(({ record, where }) => [record, where]),
+    ).toMatchObject([
+      [{ text: "a", label: "1" }, "standard input, line 2"],
+      [{ text: "b", label: "0" }, "standard input, line 3"],
+    ]);
+    await expect(loadRecords(text, ["-", "-"], { ...options, stdin: stdin() })).rejects.toThrow(/each pipe once/);
+    await expect(loadRecords(text, ["-"], { ...options, stdin: (async function* () {})() })).rejects.toThrow(
+      /standard input: expected records, got an empty file/,
+    );
   });
 });

@@ -135,7 +135,9 @@ describe("refusals", () => {
   });
 
   it("no tokenizer.json", () => {
-    expect(() => bpeFromFiles({ "vocab.json": "{}" })).toThrow(/tokenizer.json: expected the file, got vocab.json/);
+    expect(() => bpeFromFiles({ "vocab.json": "{}" })).toThrow(
+      /tokenizer.json: expected the file, or vocab.json and merges.txt, got vocab.json/,
+    );
   });
 });
 

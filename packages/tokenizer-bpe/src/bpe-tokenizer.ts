@@ -37,7 +37,12 @@ export interface BpeTokenizer extends TextTokenizer {
  * Throws: ConfigError where the options contradict each other.
  */
 export function bpe(options: BpeOptions): BpeTokenizer {
-  return new Tokenizer(completeConfig(options));
+  return tokenizerOf(completeConfig(options), []);
+}
+
+/** The tokenizer of a whole config, with remarks on the files that it comes from. */
+export function tokenizerOf(config: BpeConfig, remarks: readonly string[]): BpeTokenizer {
+  return new Tokenizer(config, remarks);
 }
 
 /** First character of a decoded token that continues a word. A part of a character decodes to U+FFFD. */
@@ -51,6 +56,7 @@ class Tokenizer implements BpeTokenizer {
   readonly specialIds: ReadonlySet<number>;
   readonly regularIds: readonly number[];
   readonly hash: string;
+  readonly remarks: readonly string[];
   readonly continuesWord: (id: number) => boolean;
   readonly #ids: ReadonlyMap<string, number>;
   readonly #framer: TextFramer;
@@ -65,8 +71,9 @@ class Tokenizer implements BpeTokenizer {
   /** Scratch memory of `encodeIds`. */
   readonly #body: Body = new Body();
 
-  constructor(config: BpeConfig) {
+  constructor(config: BpeConfig, remarks: readonly string[]) {
     this.config = config;
+    this.remarks = remarks;
     ({ name: this.name, vocabulary: this.vocabulary } = config);
     const ids = new Map(config.vocabulary.map((token, id) => [token, id]));
     const idOf = (token: string): number => ids.get(token) as number;

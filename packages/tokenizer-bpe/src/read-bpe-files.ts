@@ -1,10 +1,13 @@
 /**
  * The reader of a byte-level BPE tokenizer's files, from our checkpoints or those of ModernBERT, Ettin, RoBERTa and
- * their descendants.
+ * their descendants. What it reads is what the class of Python `transformers` reads that opens the files.
  *
- * tokenizer.json gives the vocabulary, the merges, the pipeline and the added tokens. tokenizer_config.json or
- * special_tokens_map.json gives the special tokens by role; the default is BERT's. A pipeline that is not byte-level
- * BPE is refused by name. Truncation and padding in tokenizer.json are ignored: they are options of a call.
+ * Vocabulary and merges: tokenizer.json, else vocab.json and merges.txt.
+ * Pipeline: for RobertaTokenizer and its relatives, and without tokenizer.json, RoBERTa's with the flags of
+ * tokenizer_config.json (`add_prefix_space`, `trim_offsets`); for any other class tokenizer.json alone.
+ * Added and special tokens: see @cloze/tokenizer, named-tokens.ts. The default of roles is BERT's.
+ * A pipeline that is not byte-level BPE is refused by name. Truncation and padding in tokenizer.json are ignored: they
+ * are options of a call.
  */
 import { FormatError } from "@cloze/errors";
 import {
@@ -15,11 +18,15 @@ import {
   readTokenizerJson,
   type JsonObject,
   type JsonValue,
+  type ModelTokens,
+  type SpecialTokens,
   type TokenizerConfig,
+  type TokenizerJson,
 } from "@cloze/tokenizer";
-import { readSpecialTokens, vocabularyFault } from "@cloze/tokenizer/internal";
-import { bpe, type BpeTokenizer } from "./bpe-tokenizer.ts";
-import type { BpeConfig, BpeOptions, Merge } from "./config.ts";
+import { BERT_SPECIAL, isOwn, pythonReading, readTokens, type PythonReading } from "@cloze/tokenizer/internal";
+import { tokenizerOf, type BpeTokenizer } from "./bpe-tokenizer.ts";
+import { completeConfig, type BpeConfig, type BpeOptions, type Merge } from "./config.ts";
+import { readMergesTxt, readVocabJson } from "./merges-txt.ts";
 
 const FILE = "tokenizer.json";
 const AGAIN = "Save the tokenizer again from Python, or use it there.";
@@ -27,62 +34,121 @@ const AGAIN = "Save the tokenizer again from Python, or use it there.";
 const NO_LIMIT = 1e9;
 
 /**
- * @param files texts by file name. tokenizer.json is required; tokenizer_config.json and special_tokens_map.json are
- * optional.
+ * @param files texts by file name. Required is tokenizer.json, or vocab.json with merges.txt; tokenizer_config.json,
+ * special_tokens_map.json, added_tokens.json and config.json (for the model's class) are optional.
  * @param options override the values of the files.
  */
 export function bpeFromFiles(files: Readonly<Record<string, string>>, options: Partial<BpeOptions> = {}): BpeTokenizer {
   const text = files[FILE];
   const configText = files["tokenizer_config.json"];
-  if (text === undefined)
+  const json = text === undefined ? undefined : readTokenizerJson(text);
+  if (json !== undefined) refuseOtherModels(json);
+  const reading = readingOf(files, json);
+  const config = configText === undefined ? undefined : readTokenizerConfig(configText);
+  const { model, merges } =
+    json === undefined ? splitFiles(files) : { model: json.modelTokens, merges: mergesOf(json) };
+  const { vocabulary, modelSize, addedTokens, special, remarks } = readTokens(files, {
+    reading,
+    model,
+    json,
+    file: json === undefined ? "vocab.json" : FILE,
+    usual: (tokens) => usualRoles(json, tokens),
+  });
+  return tokenizerOf(
+    completeConfig({
+      vocabulary,
+      modelSize,
+      addedTokens,
+      special,
+      merges,
+      ...(json === undefined || reading === "roberta" ? robertaPipeline(config, special) : jsonPipeline(json)),
+      ...ownOptions(config),
+      ...options,
+    }),
+    remarks,
+  );
+}
+
+function readingOf(files: Readonly<Record<string, string>>, json: TokenizerJson | undefined): PythonReading {
+  const named = pythonReading(files);
+  if (json !== undefined) return named === "roberta" && !isOwn(files) ? "roberta" : "whole";
+  if (named === undefined || named === "roberta") return "roberta";
+  throw new FormatError(
+    FILE,
+    "",
+    `expected the file, got ${Object.keys(files).join(", ") || "no files"}. Only RobertaTokenizer and its relatives ` +
+      `are read from vocab.json and merges.txt: ${AGAIN}`,
+  );
+}
+
+function refuseOtherModels({ modelType }: TokenizerJson): void {
+  if (modelType === "BPE") return;
+  throw new FormatError(
+    FILE,
+    "model.type",
+    `expected BPE, got ${modelType}. Read it with the package of its kind (@cloze/tokenizer-wordpiece for WordPiece).`,
+  );
+}
+
+/** vocab.json and merges.txt. */
+function splitFiles(files: Readonly<Record<string, string>>): {
+  readonly model: ModelTokens;
+  readonly merges: readonly Merge[];
+} {
+  const vocab = files["vocab.json"];
+  const merges = files["merges.txt"];
+  if (vocab === undefined || merges === undefined)
     throw new FormatError(
       FILE,
       "",
-      `expected the file, got ${Object.keys(files).join(", ") || "no files"}. vocab.json and merges.txt alone do ` +
-        `not say the pipeline: ${AGAIN}`,
+      `expected the file, or vocab.json and merges.txt, got ${Object.keys(files).join(", ") || "no files"}. Download ` +
+        "the tokenizer files that stand beside the weights.",
     );
-  const json = readTokenizerJson(text);
-  const { model, modelType, vocabulary, addedTokens } = json;
-  if (modelType !== "BPE")
-    throw new FormatError(
-      FILE,
-      "model.type",
-      `expected BPE, got ${modelType}. Read it with the package of its kind (@cloze/tokenizer-wordpiece for ` +
-        "WordPiece).",
-    );
-  const vocab = isJsonObject(model["vocab"]) ? model["vocab"] : {};
-  const modelSize = Object.keys(vocab).length;
-  const outside = addedTokens.find((t) => t.id < modelSize && !Object.hasOwn(vocab, t.content));
-  if (outside !== undefined)
-    throw new FormatError(
-      FILE,
-      "added_tokens",
-      `expected added tokens behind the model's ${modelSize}, got ${JSON.stringify(outside.content)} with id ` +
-        `${outside.id}. ${AGAIN}`,
-    );
-  const config = configText === undefined ? undefined : readTokenizerConfig(configText);
-  const special = readSpecialTokens(files, config, vocabulary, model["unk_token"]);
-  const fault = vocabularyFault(vocabulary, special);
-  if (fault !== undefined) throw new FormatError(FILE, "model.vocab", `${fault} Is this another kind of vocabulary?`);
-  return bpe({
-    vocabulary,
-    modelSize,
-    addedTokens,
-    special,
+  return { model: readVocabJson(vocab), merges: readMergesTxt(merges) };
+}
+
+/** BERT's tokens for roles that nothing names, where the vocabulary has them. The model may name the unknown token. */
+function usualRoles(json: TokenizerJson | undefined, tokens: ReadonlySet<string>): Partial<SpecialTokens> {
+  const unknown = json?.model["unk_token"];
+  return {
+    ...Object.fromEntries(Object.entries(BERT_SPECIAL).filter(([, token]) => tokens.has(token))),
+    ...(typeof unknown === "string" && tokens.has(unknown) ? { unk_token: unknown } : {}),
+  };
+}
+
+/** The pipeline of RobertaTokenizer: its own, with the flags of the configuration. */
+function robertaPipeline(
+  config: TokenizerConfig | undefined,
+  { cls_token = "", sep_token = "" }: SpecialTokens,
+): Partial<BpeOptions> {
+  const addPrefixSpace = config?.json["add_prefix_space"] === true;
+  return {
+    template: {
+      single: `${cls_token} $A ${sep_token}`,
+      pair: `${cls_token} $A ${sep_token} ${sep_token} $B ${sep_token}`,
+    },
+    normalizer: "none",
+    addPrefixSpace,
+    useRegex: true,
+    trimOffsets: config?.json["trim_offsets"] === false ? "none" : addPrefixSpace ? "spaces-but-prefix" : "spaces",
+  };
+}
+
+/** The pipeline of tokenizer.json. */
+function jsonPipeline(json: TokenizerJson): Partial<BpeOptions> {
+  return {
     template: readTemplate(json.postProcessor),
-    merges: mergesOf(model["merges"]),
-    ...modelOptions(model),
+    ...modelOptions(json.model),
     normalizer: normalizerOf(json.normalizer),
     ...preTokenizerOptions(json.preTokenizer),
     trimOffsets: trimOf(json.postProcessor),
     ...decoderChecked(json.decoder),
-    ...ownOptions(config),
-    ...options,
-  });
+  };
 }
 
 /** Reads the merges: pairs, or strings of two tokens with a space between. */
-function mergesOf(merges: JsonValue | undefined): readonly Merge[] {
+function mergesOf({ model }: TokenizerJson): readonly Merge[] {
+  const merges = model["merges"];
   if (!Array.isArray(merges))
     throw new FormatError(FILE, "model.merges", `expected a list, got ${describeJson(merges)}. ${AGAIN}`);
   return merges.map((merge: JsonValue, i): Merge => {

@@ -22,9 +22,11 @@ import { LOWER_CASE, WHITE_SPACE, isCharacter, type ProteinAlphabet } from "./al
 export function alphabetFiles(alphabet: ProteinAlphabet): Readonly<Record<string, string>> {
   const { vocabulary, special, policy } = alphabet;
   const roles = new Set<string>(Object.values(special));
-  const addedTokens: AddedToken[] = vocabulary.flatMap((content, id) =>
-    isCharacter(content) && !roles.has(content) ? [] : [{ id, content, special: roles.has(content) }],
-  );
+  const forms = new Map(alphabet.addedTokens?.map((token) => [token.content, token]));
+  const addedTokens: AddedToken[] = vocabulary.flatMap((content, id) => {
+    const special = roles.has(content);
+    return forms.get(content) ?? (isCharacter(content) && !special ? [] : { id, content, special });
+  });
   const tokenizerJson = writeTokenizerJson({
     addedTokens,
     normalizer: normalizerJson(alphabet),

@@ -2,7 +2,7 @@
  * The alphabet of a protein tokenizer, as plain data: a vocabulary, its special tokens, and a policy for all other
  * characters.
  */
-import type { SpecialTemplate, SpecialTokens } from "@cloze/tokenizer";
+import type { AddedToken, SpecialTemplate, SpecialTokens } from "@cloze/tokenizer";
 
 /**
  * The policy for characters that are not tokens. Each of them is counted in `issues`.
@@ -34,11 +34,16 @@ export interface ProteinAlphabet {
   /** Short name: "esm2", or a name of the user's choice. */
   readonly name: string;
   /**
-   * Token strings; the index is the id. A residue has one character. A longer token is special or unused (`<null_1>`).
-   * At most 256 tokens.
+   * Token strings; the index is the id. A residue has one character. A longer token is special, unused (`<null_1>`) or
+   * one of `addedTokens`. At most 256 tokens.
    */
   readonly vocabulary: readonly string[];
   readonly special: SpecialTokens;
+  /**
+   * Further tokens that are found whole in a text, as written. (`encodeBytes` finds none: it reads one token per
+   * character.)
+   */
+  readonly addedTokens?: readonly AddedToken[];
   readonly template: SpecialTemplate;
   readonly policy: ProteinPolicy;
   /** Text that `decode` writes between tokens. */
@@ -70,11 +75,19 @@ export function isCharacter(text: string): boolean {
   return text.length > 0 && String.fromCodePoint(text.codePointAt(0) as number).length === text.length;
 }
 
+/**
+ * True for the name of a token that no text needs to have: `<null_1>`, `[unused7]`. In Python a byte order mark before
+ * the first token makes it another token.
+ */
+export function isUnusedName(token: string): boolean {
+  return /^\ufeff?(<.+>|\[.+\])$/u.test(token);
+}
+
 const quote = (token: string): string => JSON.stringify(token);
 
 /** The fault of an alphabet, as `expected …, got …. Next step.`, or undefined. */
 export function alphabetFault(alphabet: ProteinAlphabet): string | undefined {
-  const { vocabulary, special, policy } = alphabet;
+  const { vocabulary, special, addedTokens = [], policy } = alphabet;
   const tokens = new Set(vocabulary);
   if (vocabulary.length > 256)
     return (
@@ -92,7 +105,14 @@ export function alphabetFault(alphabet: ProteinAlphabet): string | undefined {
       "this role."
     );
   const roles = new Set(named.map(([, token]) => token));
-  const long = vocabulary.find((t) => !roles.has(t) && !isCharacter(t) && !/^(<.+>|\[.+\])$/u.test(t));
+  const added = new Set(addedTokens.map((token) => token.content));
+  const misplaced = addedTokens.find(({ id, content }) => vocabulary[id] !== content);
+  if (misplaced !== undefined)
+    return (
+      `expected the added token ${quote(misplaced.content)} at id ${misplaced.id} of the vocabulary, got ` +
+      `${quote(vocabulary[misplaced.id] ?? "nothing")} there. Give its id.`
+    );
+  const long = vocabulary.find((t) => !roles.has(t) && !added.has(t) && !isCharacter(t) && !isUnusedName(t));
   if (long !== undefined)
     return (
       `expected residues of one character, got the token ${quote(long)}. A vocabulary of words needs ` +

@@ -10,8 +10,8 @@ import {
   frameEncoding,
   sha256,
   specialIds,
-  specialSplitter,
   templateSides,
+  type AddedToken,
   type ByteTokenizer,
   type EncodeOptions,
   type Encoding,
@@ -19,6 +19,7 @@ import {
   type SpecialTemplate,
   type SpecialTokens,
 } from "@cloze/tokenizer";
+import { addedTokenSplitter, type Part } from "@cloze/tokenizer/internal";
 import {
   DEFAULT_POLICY,
   alphabetFault,
@@ -42,6 +43,8 @@ export interface CustomAlphabet {
   readonly name: string;
   readonly vocabulary: readonly string[];
   readonly special: SpecialTokens;
+  /** Further tokens that are found whole in a text. */
+  readonly addedTokens?: readonly AddedToken[];
   /**
    * Default: start token (`cls_token` or `bos_token`), `$A`, end token (`eos_token` or `sep_token`). A token that the
    * alphabet lacks is left out.
@@ -76,6 +79,7 @@ export function proteinTokenizer(custom: CustomAlphabet): ProteinTokenizer {
     name: custom.name,
     vocabulary: custom.vocabulary,
     special: custom.special,
+    ...(custom.addedTokens === undefined ? {} : { addedTokens: custom.addedTokens }),
     template: custom.template ?? defaultTemplate(custom.special),
     policy: { ...DEFAULT_POLICY, ...custom.policy },
     separator: custom.separator ?? " ",
@@ -105,6 +109,7 @@ function sorted(record: Readonly<Record<string, string>>): [string, string][] {
  */
 function alphabetHash(alphabet: ProteinAlphabet): string {
   const { lowerCase, whiteSpace, finalStop, replace } = alphabet.policy;
+  const { addedTokens = [] } = alphabet;
   return sha256(
     JSON.stringify([
       alphabet.vocabulary,
@@ -114,16 +119,20 @@ function alphabetHash(alphabet: ProteinAlphabet): string {
       whiteSpace,
       finalStop,
       sorted(replace),
+      ...(addedTokens.length === 0
+        ? []
+        : [addedTokens.map((t) => [t.id, t.special, t.singleWord, t.lstrip, t.rstrip].map(Number))]),
     ]),
   );
 }
 
-export function fromAlphabet(alphabet: ProteinAlphabet): ProteinTokenizer {
+/** @param remarks on the files that the alphabet comes from. */
+export function fromAlphabet(alphabet: ProteinAlphabet, remarks: readonly string[] = []): ProteinTokenizer {
   const fault = alphabetFault(alphabet);
   if (fault !== undefined) throw new ConfigError(`protein tokenizer "${alphabet.name}": ${fault}`);
   // Sorted replacements, so that equal policies give equal files.
   const replace = Object.fromEntries(sorted(alphabet.policy.replace));
-  return new AlphabetTokenizer({ ...alphabet, policy: { ...alphabet.policy, replace } });
+  return new AlphabetTokenizer({ ...alphabet, policy: { ...alphabet.policy, replace } }, remarks);
 }
 
 class AlphabetTokenizer implements ProteinTokenizer {
@@ -135,15 +144,17 @@ class AlphabetTokenizer implements ProteinTokenizer {
   readonly specialIds: ReadonlySet<number>;
   readonly regularIds: readonly number[];
   readonly hash: string;
+  readonly remarks: readonly string[];
   readonly #ids: ReadonlyMap<string, number>;
   readonly #frame: { readonly before: readonly number[]; readonly after: readonly number[] };
-  readonly #split: ReturnType<typeof specialSplitter>;
+  readonly #split: (text: string) => readonly Part[];
   readonly #actions: ReturnType<typeof characterActions>;
   /** Scratch counter of `encode`, reset for each text. It saves three arrays per text. */
   readonly #counter: IssueCounter = new IssueCounter();
 
-  constructor(alphabet: ProteinAlphabet) {
+  constructor(alphabet: ProteinAlphabet, remarks: readonly string[]) {
     this.alphabet = alphabet;
+    this.remarks = remarks;
     ({ name: this.name, vocabulary: this.vocabulary, policy: this.policy } = alphabet);
     this.#ids = new Map(alphabet.vocabulary.map((token, id) => [token, id]));
     const idOf = (token: string): number => {
@@ -159,14 +170,21 @@ class AlphabetTokenizer implements ProteinTokenizer {
     this.#frame = { before: sides.before.map(idOf), after: sides.after.map(idOf) };
     // idOf throws for a missing token, so the result is never undefined
     this.special = specialIds(alphabet.special, alphabet.template, idOf) as SpecialIds;
-    this.specialIds = new Set(Object.values(alphabet.special).map(idOf));
+    const { addedTokens = [] } = alphabet;
+    this.specialIds = new Set([
+      ...Object.values(alphabet.special).map(idOf),
+      ...addedTokens.filter((token) => token.special).map((token) => token.id),
+    ]);
     this.regularIds = alphabet.vocabulary.flatMap((token, id) =>
       isCharacter(token) && !this.specialIds.has(id) ? [id] : [],
     );
-    this.#split = specialSplitter(
-      new Map(
-        alphabet.vocabulary.flatMap((t, id) => (isCharacter(t) && !this.specialIds.has(id) ? [] : [[t, id] as const])),
-      ),
+    const forms = new Map(addedTokens.map((token) => [token.content, token]));
+    this.#split = addedTokenSplitter(
+      alphabet.vocabulary.flatMap((content, id) => {
+        const special = this.specialIds.has(id);
+        const form = forms.get(content) ?? (isCharacter(content) && !special ? undefined : { id, content, special });
+        return form === undefined ? [] : [[content, form] as const];
+      }),
     );
     this.#actions = characterActions(alphabet);
     this.hash = alphabetHash(alphabet);

@@ -3,8 +3,9 @@
  * descendants.
  *
  * Vocabulary: tokenizer.json, else vocab.txt. Where both exist, they must agree.
- * Special tokens: tokenizer_config.json, else special_tokens_map.json, else the published alphabet with this
- * vocabulary, else the usual spellings.
+ * Added and special tokens: as the class of Python `transformers` reads them that opens the files, with the same ids
+ * (see @cloze/tokenizer, named-tokens.ts). Roles that nothing names: the published alphabet's with this vocabulary,
+ * else the usual spellings.
  * Template: the post_processor of tokenizer.json; without this file the published alphabet's, else start and end token.
  * Policy: the options, else the "cloze" entry of our own tokenizer_config.json, else the published alphabet's policy,
  * else the default.
@@ -16,26 +17,31 @@ import {
   SPECIAL_ROLES,
   describeJson,
   isJsonObject,
-  readSpecialTokensMap,
   readTemplate,
   readTokenizerConfig,
   readTokenizerJson,
   readVocabTxt,
+  tokensOfLines,
+  type AddedToken,
   type JsonObject,
   type JsonValue,
+  type ModelTokens,
   type SpecialRole,
   type SpecialTokens,
   type TokenizerConfig,
   type TokenizerJson,
 } from "@cloze/tokenizer";
+import { compareVocabTxt, isOwn, pythonReading, readTokens, type PythonReading } from "@cloze/tokenizer/internal";
 import {
   DEFAULT_POLICY,
   alphabetFault,
+  isCharacter,
+  isUnusedName,
   type ProteinAlphabet,
   type ProteinOptions,
   type ProteinPolicy,
 } from "./alphabet.ts";
-import { ALPHABETS, ESM2 } from "./alphabets.ts";
+import { ALPHABETS, ESM2, PROTBERT } from "./alphabets.ts";
 import { defaultTemplate, fromAlphabet, withOptions, type ProteinTokenizer } from "./protein-tokenizer.ts";
 
 const USUAL: { readonly [R in SpecialRole]: readonly string[] } = {
@@ -49,7 +55,8 @@ const USUAL: { readonly [R in SpecialRole]: readonly string[] } = {
 };
 
 /**
- * @param files texts by file name. Names other than the four are ignored. tokenizer.json or vocab.txt is required.
+ * @param files texts by file name. tokenizer.json or vocab.txt is required; tokenizer_config.json,
+ * special_tokens_map.json, added_tokens.json and config.json (for the model's class) are optional.
  * @param options override the values of the files.
  */
 export function proteinTokenizerFromFiles(
@@ -60,9 +67,11 @@ export function proteinTokenizerFromFiles(
   const vocabText = files["vocab.txt"];
   const configText = files["tokenizer_config.json"];
   const json = jsonText === undefined ? undefined : readTokenizerJson(jsonText);
-  const listed = vocabText === undefined ? undefined : readVocabTxt(vocabText);
-  const vocabulary = json?.vocabulary ?? listed;
-  if (vocabulary === undefined) {
+  if (json !== undefined) refuseOtherModels(json);
+  const named = pythonReading(files);
+  const listed =
+    vocabText === undefined ? undefined : readVocabTxt(vocabText, "vocab.txt", named === "esm" ? "esm" : "bert");
+  if (json === undefined && listed === undefined) {
     throw new FormatError(
       "tokenizer.json or vocab.txt",
       "",
@@ -70,19 +79,27 @@ export function proteinTokenizerFromFiles(
         "that stand beside the weights.",
     );
   }
-  if (json !== undefined) refuseOtherModels(json);
-  if (json !== undefined && listed !== undefined) compareVocabularies(json.vocabulary, listed);
   const config = configText === undefined ? undefined : readTokenizerConfig(configText);
+  const model = json?.modelTokens ?? tokensOfLines(listed ?? []);
   const known = ALPHABETS.find(
-    (a) => a.vocabulary.length === vocabulary.length && a.vocabulary.every((t, id) => t === vocabulary[id]),
+    (a) => a.vocabulary.length === model.ids.size && a.vocabulary.every((token, id) => model.ids.get(token) === id),
   );
-  const special = specialTokens(files, config, known, vocabulary, json === undefined ? "vocab.txt" : "tokenizer.json");
+  const { vocabulary, modelSize, addedTokens, special, remarks } = readTokens(files, {
+    reading: readingOf(named, files, json, model),
+    model,
+    json,
+    file: json === undefined ? "vocab.txt" : "tokenizer.json",
+    usual: (tokens) => known?.special ?? usualTokens(tokens),
+  });
+  if (json !== undefined && listed !== undefined) compareVocabTxt(vocabulary, listed, modelSize);
   const saved = savedPolicy(config);
+  const found = addedTokens.filter((token) => !isFoundAnyway(token, special));
   const alphabet: ProteinAlphabet = withOptions(
     {
       name: saved.name ?? known?.name ?? "protein",
       vocabulary,
       special,
+      ...(found.length === 0 ? {} : { addedTokens: found.map(formInText) }),
       template: json === undefined ? (known?.template ?? defaultTemplate(special)) : readTemplate(json.postProcessor),
       policy: { ...DEFAULT_POLICY, ...known?.policy, ...saved.policy },
       separator: isJsonObject(json?.decoder) && json.decoder["type"] === "Fuse" ? "" : " ",
@@ -98,7 +115,36 @@ export function proteinTokenizerFromFiles(
       fault,
     );
   }
-  return fromAlphabet(alphabet);
+  return fromAlphabet(alphabet, remarks);
+}
+
+/**
+ * Where no file names a class, the vocabulary does: EsmTokenizer's or BertTokenizer's, if it has all tokens of the
+ * class.
+ */
+function readingOf(
+  named: PythonReading | undefined,
+  files: Readonly<Record<string, string>>,
+  json: TokenizerJson | undefined,
+  { ids }: ModelTokens,
+): PythonReading {
+  if (isOwn(files)) return "whole";
+  if (named === "esm" || named === "bert") return named;
+  if (json !== undefined || named !== undefined) return "whole";
+  if (Object.values(ESM2.special).every((token) => ids.has(token))) return "esm";
+  return Object.values(PROTBERT.special).every((token) => ids.has(token)) ? "bert" : "whole";
+}
+
+/** True for a token that any alphabet with this vocabulary finds: a residue, a role, an unused token. */
+function isFoundAnyway({ content, ...form }: AddedToken, special: SpecialTokens): boolean {
+  const role = Object.values(special).includes(content);
+  const bare = form.singleWord !== true && form.lstrip !== true && form.rstrip !== true;
+  return bare && form.special === role && (role || isCharacter(content) || isUnusedName(content));
+}
+
+/** The token as it is found in a text, which no normalizer has changed. */
+function formInText({ normalized: _, ...token }: AddedToken): AddedToken {
+  return token;
 }
 
 /**
@@ -119,59 +165,11 @@ function refuseOtherModels({ modelType, model }: TokenizerJson): void {
   }
 }
 
-function compareVocabularies(json: readonly string[], listed: readonly string[]): void {
-  const length = Math.max(json.length, listed.length);
-  const at = Array.from({ length }, (_, id) => id).find((id) => json[id] !== listed[id]);
-  if (at === undefined) return;
-  throw new FormatError(
-    "vocab.txt",
-    `line ${at + 1}`,
-    `expected ${describeJson(json[at])} as in tokenizer.json, got ${describeJson(listed[at])}. The two belong to ` +
-      "different tokenizers: leave the wrong one out.",
-  );
-}
-
-function specialTokens(
-  files: Readonly<Record<string, string>>,
-  config: TokenizerConfig | undefined,
-  known: ProteinAlphabet | undefined,
-  vocabulary: readonly string[],
-  vocabularyFile: string,
-): SpecialTokens {
-  const map = files["special_tokens_map.json"];
-  const named = { ...(map === undefined ? {} : readSpecialTokensMap(map)), ...config?.special };
-  const tokens: { [R in SpecialRole]?: string } = { ...(known?.special ?? usualTokens(vocabulary)), ...named };
-  const { unk_token, pad_token } = tokens;
-  if (unk_token === undefined || pad_token === undefined) {
-    const role = unk_token === undefined ? "unk_token" : "pad_token";
-    throw new FormatError(
-      vocabularyFile,
-      "",
-      `expected a token for the role ${role} (${USUAL[role].join(" or ")}), got none. Name it in ` +
-        "special_tokens_map.json, or is this another kind of vocabulary?",
-    );
-  }
-  for (const role of SPECIAL_ROLES) {
-    const token = tokens[role];
-    if (token !== undefined && !vocabulary.includes(token)) {
-      const file =
-        config?.special[role] === undefined && map !== undefined ? "special_tokens_map.json" : "tokenizer_config.json";
-      throw new FormatError(
-        file,
-        role,
-        `expected a token of ${vocabularyFile}, got ${JSON.stringify(token)}. Do the files come from the same ` +
-          "checkpoint?",
-      );
-    }
-  }
-  return { ...tokens, unk_token, pad_token };
-}
-
-function usualTokens(vocabulary: readonly string[]): { [R in SpecialRole]?: string } {
+function usualTokens(vocabulary: ReadonlySet<string>): { [R in SpecialRole]?: string } {
   return Object.fromEntries(
     SPECIAL_ROLES.flatMap((role) =>
       USUAL[role]
-        .filter((t) => vocabulary.includes(t))
+        .filter((t) => vocabulary.has(t))
         .slice(0, 1)
         .map((t) => [role, t]),
     ),

@@ -69,7 +69,7 @@ export async function countFiles(
 }
 
 function sizeOf(file: string | TextStream): number {
-  if (typeof file !== "string") return 0;
+  if (typeof file !== "string") return file.bytes;
   const found = statSync(file, { throwIfNoEntry: false });
   if (found === undefined)
     throw new ConfigError(`${file}: expected a file of text, found nothing there. Check the path.`);

@@ -1,31 +1,41 @@
 /**
  * The reader of a WordPiece tokenizer's files, from our checkpoints or those of BERT, its distillations and
- * descendants.
+ * descendants. What it reads is what the class of Python `transformers` reads that opens the files.
  *
  * Vocabulary: tokenizer.json, else vocab.txt. Where both exist, they must agree.
- * Pipeline: tokenizer.json, else tokenizer_config.json, else BERT's defaults. Where tokenizer_config.json sets the
- * case, accents or Chinese characters, it overrides tokenizer.json, as in Python.
- * Special tokens: tokenizer_config.json, else special_tokens_map.json, else BERT's.
+ * Pipeline: for BertTokenizer and its relatives tokenizer_config.json alone, with BERT's defaults; for any other class
+ * tokenizer.json alone. So `do_lower_case` overrides tokenizer.json for some classes only. Where no file names a class,
+ * tokenizer.json counts, and what tokenizer_config.json sets overrides it.
+ * Added and special tokens: see @cloze/tokenizer, named-tokens.ts.
  * A pipeline that is not BERT's is refused by name. Truncation and padding in tokenizer.json are ignored: they are
  * options of a call.
  */
 import { FormatError } from "@cloze/errors";
 import {
-  addedToken,
   describeJson,
   isJsonObject,
   readTemplate,
   readTokenizerConfig,
   readTokenizerJson,
   readVocabTxt,
-  type AddedToken,
+  tokensOfLines,
   type JsonValue,
+  type SpecialTemplate,
+  type SpecialTokens,
   type TokenizerConfig,
   type TokenizerJson,
 } from "@cloze/tokenizer";
-import { readSpecialTokens, vocabularyFault } from "@cloze/tokenizer/internal";
-import type { WordPieceOptions } from "./config.ts";
-import { wordPiece, type WordPieceTokenizer } from "./wordpiece-tokenizer.ts";
+import {
+  BERT_SPECIAL,
+  bertTemplate,
+  compareVocabTxt,
+  isOwn,
+  pythonReading,
+  readTokens,
+  type PythonReading,
+} from "@cloze/tokenizer/internal";
+import { completeConfig, type WordPieceOptions } from "./config.ts";
+import { tokenizerOf, type WordPieceTokenizer } from "./wordpiece-tokenizer.ts";
 
 const JSON_FILE = "tokenizer.json";
 const CONFIG_FILE = "tokenizer_config.json";
@@ -33,7 +43,8 @@ const CONFIG_FILE = "tokenizer_config.json";
 const NO_LIMIT = 1e9;
 
 /**
- * @param files texts by file name. Names other than the four are ignored. tokenizer.json or vocab.txt is required.
+ * @param files texts by file name. tokenizer.json or vocab.txt is required; tokenizer_config.json,
+ * special_tokens_map.json, added_tokens.json and config.json (for the model's class) are optional.
  * @param options override the values of the files.
  */
 export function wordPieceFromFiles(
@@ -54,73 +65,101 @@ export function wordPieceFromFiles(
         "that stand beside the weights.",
     );
   }
-  const base = json === undefined ? fromVocabTxt(listed as readonly string[], config) : fromTokenizerJson(json, listed);
-  const special = readSpecialTokens(files, config, base.vocabulary, json?.model["unk_token"]);
-  const whole: WordPieceOptions = { ...base, ...overrides(config), special, ...options };
-  const fault = vocabularyFault(whole.vocabulary, special);
-  if (fault !== undefined)
+  if (json !== undefined) refuseOtherModels(json);
+  const file = json === undefined ? "vocab.txt" : JSON_FILE;
+  const model = json?.modelTokens ?? tokensOfLines(listed ?? []);
+  const named = pythonReading(files);
+  const reading = readingOf(named, files, json);
+  const { vocabulary, modelSize, addedTokens, special, remarks } = readTokens(files, {
+    reading,
+    model,
+    json,
+    file,
+    usual: (tokens) => usualRoles(json, tokens),
+  });
+  if (!model.ids.has(special.unk_token))
     throw new FormatError(
-      json === undefined ? "vocab.txt" : JSON_FILE,
+      file,
       json === undefined ? "" : "model.vocab",
-      `${fault} Is this another kind of vocabulary?`,
+      `expected the unk_token ${JSON.stringify(special.unk_token)} in the vocabulary, got ${model.count} tokens ` +
+        "without it. Add it, or name the token that has this role. Is this another kind of vocabulary?",
     );
-  return wordPiece(whole);
-}
-
-function fromVocabTxt(listed: readonly string[], config: TokenizerConfig | undefined): WordPieceOptions {
-  const decoder = config?.json["added_tokens_decoder"];
-  const vocabulary = [...listed];
-  const addedTokens: AddedToken[] = [];
-  const entries = isJsonObject(decoder)
-    ? Object.entries(decoder)
-        .map(([key, entry]) => [Number(key), entry] as const)
-        .toSorted(([a], [b]) => a - b)
-    : [];
-  for (const [id, entry] of entries) {
-    const place = `added_tokens_decoder["${id}"]`;
-    const content = isJsonObject(entry) ? entry["content"] : undefined;
-    if (!isJsonObject(entry) || typeof content !== "string")
-      throw new FormatError(
-        CONFIG_FILE,
-        place,
-        `expected an object with a content, got ${describeJson(entry)}. Save the tokenizer again from Python.`,
-      );
-    if (id === vocabulary.length) vocabulary.push(content);
-    if (vocabulary[id] !== content)
-      throw new FormatError(
-        CONFIG_FILE,
-        place,
-        `expected ${describeJson(vocabulary[id])} as in vocab.txt, got ${JSON.stringify(content)}. The two ` +
-          "belong to different tokenizers: leave the wrong one out.",
-      );
-    addedTokens.push(addedToken(entry, id, content));
-  }
-  return { vocabulary, modelSize: listed.length, addedTokens, ...textCleanUp(config) };
-}
-
-function fromTokenizerJson(json: TokenizerJson, listed: readonly string[] | undefined): WordPieceOptions {
-  const { model, modelType, vocabulary } = json;
-  if (modelType !== "WordPiece")
-    throw new FormatError(
-      JSON_FILE,
-      "model.type",
-      `expected WordPiece, got ${modelType}. Read it with the package of its kind (@cloze/tokenizer-protein for ` +
-        "residues).",
-    );
-  const modelSize = Object.keys(isJsonObject(model["vocab"]) ? model["vocab"] : {}).length;
-  const outside = json.addedTokens.find((t) => t.id < modelSize && !isOwn(model["vocab"], t.content));
-  if (outside !== undefined)
-    throw new FormatError(
-      JSON_FILE,
-      "added_tokens",
-      `expected added tokens behind the model's ${modelSize}, got ${JSON.stringify(outside.content)} with id ` +
-        `${outside.id}. Save the tokenizer again from Python.`,
-    );
-  if (listed !== undefined) compareVocabularies(vocabulary, listed, modelSize);
-  return {
+  if (json !== undefined && listed !== undefined) compareVocabTxt(vocabulary, listed, modelSize);
+  const whole: WordPieceOptions = {
     vocabulary,
     modelSize,
-    addedTokens: json.addedTokens,
+    addedTokens,
+    special,
+    ...(json === undefined || reading === "bert" || reading === "dpr" || reading === "mpnet"
+      ? configPipeline(reading, config, special)
+      : { ...jsonPipeline(json), ...(reading === "convbert" ? { template: templateOf(reading, special) } : {}) }),
+    // Files that name no class, and those of cloze: tokenizer.json, with the settings that the configuration has.
+    ...(named === undefined || (named === "bert" && isOwn(files)) ? normalizerFlags(config) : {}),
+    ...ownOptions(config),
+    ...options,
+  };
+  return tokenizerOf(completeConfig(whole), remarks);
+}
+
+function readingOf(
+  named: PythonReading | undefined,
+  files: Readonly<Record<string, string>>,
+  json: TokenizerJson | undefined,
+): PythonReading {
+  if (json === undefined) return named === "mpnet" || named === "convbert" || named === "dpr" ? named : "bert";
+  return isOwn(files) || named === undefined || named === "roberta" || named === "esm" ? "whole" : named;
+}
+
+/** BERT's tokens for roles that nothing names, where the vocabulary has them. The model may name the unknown token. */
+function usualRoles(json: TokenizerJson | undefined, tokens: ReadonlySet<string>): Partial<SpecialTokens> {
+  const unknown = json?.model["unk_token"];
+  const found = Object.fromEntries(Object.entries(BERT_SPECIAL).filter(([, token]) => tokens.has(token)));
+  return {
+    unk_token: typeof unknown === "string" ? unknown : BERT_SPECIAL.unk_token,
+    pad_token: BERT_SPECIAL.pad_token,
+    ...found,
+    ...(typeof unknown === "string" ? { unk_token: unknown } : {}),
+  };
+}
+
+/** The template that a class has of its own. MPNet's is RoBERTa's. */
+function templateOf(reading: PythonReading, special: SpecialTokens): SpecialTemplate {
+  const { cls_token = "", sep_token = "" } = special;
+  if (reading !== "mpnet") return bertTemplate(special);
+  return {
+    single: `${cls_token} $A ${sep_token}`,
+    pair: `${cls_token} $A ${sep_token} ${sep_token} $B ${sep_token}`,
+  };
+}
+
+/** The pipeline of BertTokenizer: the configuration's flags, else BERT's defaults. */
+function configPipeline(
+  reading: PythonReading,
+  config: TokenizerConfig | undefined,
+  special: SpecialTokens,
+): Partial<WordPieceOptions> {
+  return {
+    template: templateOf(reading, special),
+    ...normalizerFlags(config),
+    ...(reading === "dpr" ? { lowercase: true } : {}),
+    cleanUp: "tokens",
+  };
+}
+
+function refuseOtherModels({ modelType }: TokenizerJson): void {
+  if (modelType === "WordPiece") return;
+  throw new FormatError(
+    JSON_FILE,
+    "model.type",
+    `expected WordPiece, got ${modelType}. Read it with the package of its kind (@cloze/tokenizer-protein for ` +
+      "residues).",
+  );
+}
+
+/** The pipeline of tokenizer.json. */
+function jsonPipeline(json: TokenizerJson): Partial<WordPieceOptions> {
+  const { model } = json;
+  return {
     template: readTemplate(json.postProcessor),
     ...normalizerOptions(json.normalizer),
     ...preTokenizer(json.preTokenizer),
@@ -128,23 +167,6 @@ function fromTokenizerJson(json: TokenizerJson, listed: readonly string[] | unde
     maxWordLength: typeof model["max_input_chars_per_word"] === "number" ? model["max_input_chars_per_word"] : 100,
     cleanUp: isJsonObject(json.decoder) && json.decoder["cleanup"] === false ? "none" : "tokens",
   };
-}
-
-function isOwn(object: JsonValue | undefined, key: string): boolean {
-  return isJsonObject(object) && Object.hasOwn(object, key);
-}
-
-/** Throws where vocab.txt differs from tokenizer.json. vocab.txt may hold only the model's tokens or all tokens. */
-function compareVocabularies(json: readonly string[], listed: readonly string[], modelSize: number): void {
-  const length = Math.max(modelSize, Math.min(listed.length, json.length + 1));
-  const at = Array.from({ length }, (_, id) => id).find((id) => json[id] !== listed[id]);
-  if (at === undefined) return;
-  throw new FormatError(
-    "vocab.txt",
-    `line ${at + 1}`,
-    `expected ${describeJson(json[at])} as in tokenizer.json, got ${describeJson(listed[at])}. The two belong to ` +
-      "different tokenizers: leave the wrong one out.",
-  );
 }
 
 type Pipeline = Pick<WordPieceOptions, "lowercase" | "stripAccents" | "chineseCharacters" | "cleanText">;
@@ -190,12 +212,10 @@ function preTokenizer(value: JsonValue): Record<never, never> {
   );
 }
 
-/** The settings that tokenizer_config.json overrides. A null in the file sets nothing. */
-function overrides(config: TokenizerConfig | undefined): Partial<WordPieceOptions> {
-  if (config === undefined) return {};
-  const { json } = config;
+/** The flags of the normalizer that tokenizer_config.json sets. A null in the file sets nothing. */
+function normalizerFlags(config: TokenizerConfig | undefined): Partial<Pipeline> {
   const flag = (key: string): boolean | undefined => {
-    const value: JsonValue | undefined = json[key];
+    const value: JsonValue | undefined = config?.json[key];
     if (value === undefined || value === null || typeof value === "boolean") return value ?? undefined;
     throw new FormatError(
       CONFIG_FILE,
@@ -213,14 +233,21 @@ function overrides(config: TokenizerConfig | undefined): Partial<WordPieceOption
   const lowercase = flag("do_lower_case");
   const stripAccents = flag("strip_accents");
   const chineseCharacters = flag("tokenize_chinese_chars");
+  return {
+    ...(lowercase === undefined ? {} : { lowercase }),
+    ...(stripAccents === undefined ? {} : { stripAccents }),
+    ...(chineseCharacters === undefined ? {} : { chineseCharacters }),
+  };
+}
+
+function ownOptions(config: TokenizerConfig | undefined): Partial<WordPieceOptions> {
+  if (config === undefined) return {};
+  const { json } = config;
   const limit = json["model_max_length"];
   const names = json["model_input_names"];
   const own: JsonValue | undefined = json["cloze"];
   const name = isJsonObject(own) ? own["name"] : undefined;
   return {
-    ...(lowercase === undefined ? {} : { lowercase }),
-    ...(stripAccents === undefined ? {} : { stripAccents }),
-    ...(chineseCharacters === undefined ? {} : { chineseCharacters }),
     ...(typeof name === "string" ? { name } : {}),
     ...(typeof limit === "number" && limit > 0 && limit < NO_LIMIT ? { modelMaxLength: limit } : {}),
     ...(Array.isArray(names) && names.every((n: JsonValue) => typeof n === "string")
@@ -228,8 +255,4 @@ function overrides(config: TokenizerConfig | undefined): Partial<WordPieceOption
       : {}),
     ...(json["clean_up_tokenization_spaces"] === true ? { cleanUp: "text" } : {}),
   };
-}
-
-function textCleanUp(config: TokenizerConfig | undefined): Pick<WordPieceOptions, "cleanUp"> {
-  return { cleanUp: config?.json["clean_up_tokenization_spaces"] === true ? "text" : "tokens" };
 }

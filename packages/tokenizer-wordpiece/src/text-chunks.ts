@@ -6,17 +6,20 @@
  * space, the chunk grows up to LONGEST and is then cut between two characters. So memory is bounded for every file.
  */
 import { FormatError } from "@cloze/errors";
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { createReadStream, statSync, type ReadStream } from "node:fs";
+import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 
 const CHUNK = 1 << 22;
 const LONGEST = 1 << 26;
 
-/** A text that is no file: its bytes, decompressed. A chunk may be overwritten after the next one. */
+/** A text that the caller reads: a pipe, or a file of which the caller knows more. */
 export interface TextStream {
   readonly name: string;
-  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Size, in the unit of `onRead`; 0 if it is not known. */
+  readonly bytes: number;
+  /** The text's bytes, decompressed. A chunk may be overwritten after the next one. */
+  chunks(onRead: (bytes: number) => void): AsyncIterable<Uint8Array>;
 }
 
 /** @param onRead called with the number of the file's bytes read so far (compressed bytes for gzip). */
@@ -26,7 +29,7 @@ export async function* textChunks(
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   let parts: Uint8Array[] = [];
   let held = 0;
-  for await (const bytes of typeof file === "string" ? bytesOf(file, onRead) : copied(file.chunks)) {
+  for await (const bytes of typeof file === "string" ? bytesOf(file, onRead) : copied(file.chunks(onRead))) {
     parts.push(bytes);
     held += bytes.length;
     if (held < CHUNK) continue;
@@ -48,48 +51,36 @@ async function* copied(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 }
 
 async function* bytesOf(file: string, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined> {
-  const zipped = await isGzip(file);
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw new FormatError(file, "", "expected a file of text, got a folder. Name the files in it.");
   const source = createReadStream(file, { highWaterMark: 1 << 20 });
-  if (!zipped) {
-    for await (const chunk of source as AsyncIterable<Uint8Array>) {
-      onRead(source.bytesRead);
-      yield chunk;
-    }
-    return;
-  }
-  const gunzip = createGunzip({ chunkSize: 1 << 20 });
-  source.on("error", (error) => gunzip.destroy(error));
-  source.pipe(gunzip);
-  let text = 0;
   try {
-    for await (const chunk of gunzip as AsyncIterable<Uint8Array>) {
+    const chunks = fromStart(file, source);
+    const first = await chunks.next();
+    if (first.done === true) return;
+    const all = (async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+      yield first.value;
+      yield* chunks;
+    })();
+    const isGzip = first.value[0] === 0x1f && first.value[1] === 0x8b;
+    for await (const chunk of isGzip ? inflated(file, all) : all) {
       onRead(source.bytesRead);
-      text += chunk.length;
       yield chunk;
     }
-  } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(
-      file,
-      `after ${text} bytes of text`,
-      `expected gzip data to its end, but ${said}. Check it with gzip -t, and download it again.`,
-      { cause },
-    );
   } finally {
     source.destroy();
-    gunzip.destroy();
   }
 }
 
-async function isGzip(file: string): Promise<boolean> {
-  const head = new Uint8Array(2);
+/** The chunks of a file, or of a pipe, which is opened once. The first has two bytes or more, if there are as many. */
+async function* fromStart(file: string, source: ReadStream): AsyncGenerator<Uint8Array, void, undefined> {
+  let head: Uint8Array = new Uint8Array();
   try {
-    const handle = await open(file, "r");
-    try {
-      if ((await handle.stat()).isDirectory()) throw new Error("a folder");
-      await handle.read(head, 0, 2, 0);
-    } finally {
-      await handle.close();
+    for await (const chunk of source as AsyncIterable<Uint8Array>) {
+      head = head.length === 0 ? chunk : joined([head, chunk], head.length + chunk.length);
+      if (head.length < 2) continue;
+      yield head;
+      head = new Uint8Array();
     }
   } catch (cause) {
     throw new FormatError(
@@ -99,7 +90,36 @@ async function isGzip(file: string): Promise<boolean> {
       { cause },
     );
   }
-  return head[0] === 0x1f && head[1] === 0x8b;
+  if (head.length > 0) yield head;
+}
+
+async function* inflated(file: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const gunzip = createGunzip({ chunkSize: 1 << 20 });
+  const source = Readable.from(bytes);
+  source.on("error", (error) => gunzip.destroy(error));
+  source.pipe(gunzip);
+  let text = 0;
+  try {
+    for await (const chunk of gunzip as AsyncIterable<Uint8Array>) {
+      text += chunk.length;
+      yield chunk;
+    }
+  } catch (cause) {
+    if (FormatError.isInstance(cause)) throw cause;
+    const said = cause instanceof Error ? cause.message : String(cause);
+    // zlib forgets the text before bytes that are no header, so their place is not known.
+    const isCut = cause instanceof Error && "code" in cause && cause.code === "Z_BUF_ERROR";
+    throw new FormatError(
+      file,
+      isCut ? `after ${text} bytes of text` : "",
+      `expected gzip data ${isCut ? "to its end" : "and nothing after it"}, but ${said}. Check it with gzip -t, and ` +
+        "download it again.",
+      { cause },
+    );
+  } finally {
+    source.destroy();
+    gunzip.destroy();
+  }
 }
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,6 @@
 /**
- * The writer of a WordPiece tokenizer's four files. Python `transformers` reads them as BertTokenizer and gives equal
- * ids for every text.
+ * The writer of a WordPiece tokenizer's four files. Python `transformers` reads them and gives equal ids for every
+ * text: as BertTokenizer, or where that class cannot say a setting, as PreTrainedTokenizerFast.
  *
  * vocab.txt holds the model's tokens. Added tokens are in tokenizer.json and tokenizer_config.json. Python has no field
  * for the tokenizer's name. The name is under the key "cloze" in tokenizer_config.json, which Python keeps.
@@ -12,6 +12,7 @@ import {
   writeTokenizerJson,
   writeVocabTxt,
 } from "@cloze/tokenizer";
+import { BERT_SPECIAL, bertTemplate } from "@cloze/tokenizer/internal";
 import type { WordPieceConfig } from "./config.ts";
 
 export function wordPieceFiles(config: WordPieceConfig): Readonly<Record<string, string>> {
@@ -42,7 +43,7 @@ export function wordPieceFiles(config: WordPieceConfig): Readonly<Record<string,
     }),
     "vocab.txt": writeVocabTxt(model),
     "tokenizer_config.json": writeTokenizerConfig({
-      tokenizerClass: "BertTokenizer",
+      tokenizerClass: isBerts(config) ? "BertTokenizer" : "PreTrainedTokenizerFast",
       modelInputNames: config.modelInputNames,
       special,
       addedTokens,
@@ -57,4 +58,21 @@ export function wordPieceFiles(config: WordPieceConfig): Readonly<Record<string,
     }),
     "special_tokens_map.json": writeSpecialTokensMap(special),
   };
+}
+
+/**
+ * True where BertTokenizer has all settings. It takes the flags of tokenizer_config.json and nothing of the pipeline in
+ * tokenizer.json, and it adds the special tokens that are missing.
+ */
+function isBerts({ special, template, prefix, maxWordLength, cleanText, cleanUp }: WordPieceConfig): boolean {
+  const { single, pair } = bertTemplate(special);
+  return (
+    Object.keys(BERT_SPECIAL).every((role) => role in special) &&
+    template.single === single &&
+    template.pair === pair &&
+    prefix === "##" &&
+    maxWordLength === 100 &&
+    cleanText &&
+    cleanUp !== "none"
+  );
 }

@@ -37,7 +37,12 @@ export interface WordPieceTokenizer extends TextTokenizer {
  * contradict each other.
  */
 export function wordPiece(options: WordPieceOptions): WordPieceTokenizer {
-  return new Tokenizer(completeConfig(options));
+  return tokenizerOf(completeConfig(options), []);
+}
+
+/** The tokenizer of a whole config, with remarks on the files that it comes from. */
+export function tokenizerOf(config: WordPieceConfig, remarks: readonly string[]): WordPieceTokenizer {
+  return new Tokenizer(config, remarks);
 }
 
 /**
@@ -75,6 +80,7 @@ class Tokenizer implements WordPieceTokenizer {
   readonly specialIds: ReadonlySet<number>;
   readonly regularIds: readonly number[];
   readonly hash: string;
+  readonly remarks: readonly string[];
   readonly #ids: ReadonlyMap<string, number>;
   readonly #framer: TextFramer;
   readonly #encoder: BodyEncoder;
@@ -86,8 +92,9 @@ class Tokenizer implements WordPieceTokenizer {
   /** Scratch memory of `encodeIds`. */
   readonly #body: Body = new Body();
 
-  constructor(config: WordPieceConfig) {
+  constructor(config: WordPieceConfig, remarks: readonly string[]) {
     this.config = config;
+    this.remarks = remarks;
     ({ name: this.name, vocabulary: this.vocabulary } = config);
     const ids = new Map(config.vocabulary.map((token, id) => [token, id]));
     const idOf = (token: string): number => ids.get(token) as number;

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { execFileSync, spawn } from "node:child_process";
 import { afterAll, describe, expect, it } from "vitest";
 import { wordPiece } from "../src/index.ts";
 import { countFiles } from "../src/node.ts";
@@ -179,5 +180,20 @@ describe("countFiles", () => {
   it("says where gzip data breaks off", async () => {
     const cut = write("cut.gz", gzipSync(text).subarray(0, 900));
     await expect(countFiles([cut])).rejects.toThrow(/cut.gz, after \d+ bytes of text: expected gzip data to its end/);
+    const longer = write("longer.gz", Buffer.concat([gzipSync(text), Buffer.from("more")]));
+    await expect(countFiles([longer])).rejects.toThrow(/longer.gz: expected gzip data and nothing after it/);
+  });
+
+  it("reads a pipe as the file that goes through it", async () => {
+    const expected = listed((await countFiles([write("plain.txt", text)])).words());
+    for (const [name, content] of [
+      ["plain", text],
+      ["zipped", gzipSync(text)],
+    ] as const) {
+      const from = write(`${name}.content`, content);
+      execFileSync("mkfifo", [`${from}.fifo`]);
+      spawn("sh", ["-c", `cat ${from} > ${from}.fifo`], { stdio: "ignore" }).unref();
+      expect(listed((await countFiles([`${from}.fifo`])).words()), name).toEqual(expected);
+    }
   });
 });

@@ -1,11 +1,12 @@
 /**
  * The splitter that finds added tokens in a text. It runs before all other steps, so an added token is never split.
  *
- * The leftmost match wins; at one place, the longest. `singleWord` refuses a match that touches a letter or a digit.
- * `lstrip` and `rstrip` include the white space before and after the token. A token marked `normalized` is searched in
- * the normalized text, another token in the original text. Source: AddedVocabulary of Python `tokenizers` 0.23.3.
+ * The leftmost match wins; at one place, the longest; of equal ones, the first of the list. `singleWord` refuses a
+ * match that touches a letter or a digit. `lstrip` and `rstrip` include the white space before and after the token. A
+ * token marked `normalized` is searched in the normalized text, another token in the original text. Source:
+ * AddedVocabulary of Python `tokenizers` 0.23.3.
  */
-import type { AddedToken } from "./tokenizer-json.ts";
+import type { AddedToken } from "./added-token.ts";
 
 /** A part [start, end) of a text: one added token (with its id), or the text between added tokens. */
 export interface Part {
@@ -22,7 +23,8 @@ const SPACES: RegExp = /\p{White_Space}/u;
 export function addedTokenSplitter(
   tokens: readonly (readonly [content: string, token: AddedToken])[],
 ): (text: string) => readonly Part[] {
-  const byContent = new Map(tokens.filter(([content]) => content !== ""));
+  // Of two tokens with one content (their normalized texts may be equal), the first counts.
+  const byContent = new Map(tokens.filter(([content]) => content !== "").toReversed());
   const escaped = [...byContent.keys()]
     .toSorted((a, b) => b.length - a.length)
     .map((t) => t.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
@@ -38,17 +40,24 @@ export function addedTokenSplitter(
       let start = match.index;
       let end = start + match[0].length;
       if (token.singleWord === true && (touchesBefore(text, start) || touchesAfter(text, end))) continue;
-      if (token.lstrip === true) while (start > from && SPACES.test(text.charAt(start - 1))) start--;
+      if (token.lstrip === true) start = Math.max(from, spacesBefore(text, start));
       if (token.rstrip === true) while (end < text.length && SPACES.test(text.charAt(end))) end++;
+      // White space that `rstrip` of the token before has taken may be part of this one. All of it: no token is left.
+      if (start >= end) continue;
       if (start > from) parts.push({ start: from, end: start });
       parts.push({ start, end, id: token.id });
       from = end;
-      pattern.lastIndex = Math.max(pattern.lastIndex, end);
     }
     if (parts.length === 0) return whole(text);
     if (from < text.length) parts.push({ start: from, end: text.length });
     return parts;
   };
+}
+
+function spacesBefore(text: string, at: number): number {
+  let start = at;
+  while (start > 0 && SPACES.test(text.charAt(start - 1))) start--;
+  return start;
 }
 
 /** True where a word character ends at `at`. Two UTF-16 units are enough for one character. */

@@ -1,4 +1,5 @@
 /** The types of encoding one text: options and result. */
+import type { Utf16Offsets } from "./code-point-offsets.ts";
 
 export interface EncodeOptions {
   /** Add the start and end tokens. Default true. */
@@ -11,9 +12,9 @@ export interface Encoding {
   readonly ids: Int32Array;
   /**
    * [2 * length] Start and end of each token in the text, in UTF-16 units: [start0, end0, start1, …]. A special token
-   * has (0, 0).
+   * has (0, 0). `codePointOffsets` gives them in code points, as Python has them.
    */
-  readonly offsets: Int32Array;
+  readonly offsets: Utf16Offsets;
   /** Number of body tokens that `maxLength` cut off. */
   readonly truncated: number;
   /** Counts of characters that the vocabulary lacks or a policy changes. */

@@ -1,12 +1,13 @@
 /** The last step of an encoder of one text: it cuts the body of tokens to length and frames it with special tokens. */
 import { ConfigError } from "@cloze/errors";
+import type { Utf16Offsets } from "./code-point-offsets.ts";
 import type { Encoding, EncodeOptions, EncodingIssues } from "./encoding.ts";
 
 export interface EncodedBody {
   /** Buffer of ids, of which the first `count` are used. */
   readonly ids: Int32Array;
   /** Start and end of each token: two numbers per token. */
-  readonly offsets: Int32Array;
+  readonly offsets: Utf16Offsets;
   readonly count: number;
 }
 

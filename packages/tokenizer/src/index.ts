@@ -12,6 +12,14 @@ export {
 } from "./text-tokenizer.ts";
 export { encodeBatch, type BatchInput, type EncodeBatchOptions, type EncodedBatch } from "./encode-batch.ts";
 export type { EncodeOptions, Encoding, EncodingIssues } from "./encoding.ts";
+export {
+  codePointIndexOf,
+  codePointOffsets,
+  utf16IndexOf,
+  type CodePointIndex,
+  type Utf16Index,
+  type Utf16Offsets,
+} from "./code-point-offsets.ts";
 export type { PackedPair, PackedSequence, TokenBatch } from "./batch.ts";
 export { CharacterCounts, IssueCounter } from "./issue-counter.ts";
 export { sha256 } from "./sha256.ts";
@@ -32,14 +40,13 @@ export {
   type TemplatePiece,
 } from "./special-template.ts";
 export { frameEncoding, type EncodedBody } from "./frame-encoding.ts";
-export { readVocabTxt, writeVocabTxt } from "./vocab-txt.ts";
+export { readVocabTxt, writeVocabTxt, type VocabTxtLines } from "./vocab-txt.ts";
+export { modelTokens, tokensOfLines, type ModelTokens } from "./model-tokens.ts";
+export { addedToken, addedTokenJson, type AddedToken } from "./added-token.ts";
 export {
   MODEL_TYPES,
-  addedToken,
-  addedTokenJson,
   readTokenizerJson,
   writeTokenizerJson,
-  type AddedToken,
   type ModelType,
   type TokenizerJson,
   type TokenizerJsonParts,

@@ -11,10 +11,12 @@ export {
   checkTokens,
   completeTokens,
   inOrder,
-  readSpecialTokens,
   vocabularyFault,
   type TokenParts,
 } from "./text-vocabulary.ts";
+export { compareVocabTxt } from "./compare-vocab-txt.ts";
+export { pythonReading, type PythonReading } from "./python-class.ts";
+export { isOwn, readTokens, type FileTokens } from "./read-tokens.ts";
 export { HASH_PRIME, HASH_SEED, SliceTable, textOfUnits } from "./slice-table.ts";
 export { CountTable, hashOf, type WordCounts } from "./word-counts.ts";
 export { mergePairs, type MergeOptions, type SymbolRows } from "./merge-pairs.ts";

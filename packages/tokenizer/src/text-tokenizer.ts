@@ -36,7 +36,9 @@ export interface TextEncoding extends Encoding {
 }
 
 export interface TextTokenizer extends Tokenizer {
-  /** Offsets count in the token's own text. Where the text is a list of words, they count in the word. */
+  /**
+   * Offsets count UTF-16 units in the token's own text. Where the text is a list of words, they count in the word.
+   */
   encode(text: TextInput, options?: TextEncodeOptions): TextEncoding;
   /** Only the ids of the body, without special tokens and offsets. Fast, for corpora. */
   encodeIds(text: string): Int32Array;

@@ -1,13 +1,8 @@
-/**
- * The special and added tokens of a text vocabulary: defaults (BERT's), completion, checks, and a reader of checkpoint
- * files.
- */
-import { ConfigError, FormatError } from "@cloze/errors";
-import type { JsonValue } from "./json-file.ts";
+/** The special and added tokens of a text vocabulary: defaults (BERT's), completion and checks. */
+import { ConfigError } from "@cloze/errors";
 import { readTemplate, templatePieces, type SpecialTemplate } from "./special-template.ts";
-import { SPECIAL_ROLES, type SpecialRole, type SpecialTokens } from "./special-tokens.ts";
-import { readSpecialTokensMap, type TokenizerConfig } from "./tokenizer-config.ts";
-import type { AddedToken } from "./tokenizer-json.ts";
+import { SPECIAL_ROLES, type SpecialTokens } from "./special-tokens.ts";
+import type { AddedToken } from "./added-token.ts";
 
 export const BERT_SPECIAL: Required<
   Pick<SpecialTokens, "unk_token" | "sep_token" | "pad_token" | "cls_token" | "mask_token">
@@ -110,36 +105,4 @@ export function vocabularyFault(vocabulary: readonly string[], special: SpecialT
     }
   }
   return undefined;
-}
-
-/**
- * The special tokens of checkpoint files. A role that the files do not name has BERT's token where the vocabulary has
- * it. The unknown token may also come from the model (`unknown`). The unknown and the padding token are always set.
- */
-export function readSpecialTokens(
-  files: Readonly<Record<string, string>>,
-  config: TokenizerConfig | undefined,
-  vocabulary: readonly string[],
-  unknown: JsonValue | undefined,
-): SpecialTokens {
-  const mapText = files["special_tokens_map.json"];
-  const map = mapText === undefined ? {} : readSpecialTokensMap(mapText);
-  const tokens = new Set(vocabulary);
-  const special: { [R in SpecialRole]?: string } = {};
-  for (const role of SPECIAL_ROLES) {
-    const named: string | undefined = config?.special[role] ?? map[role];
-    const usual: string | undefined = BERT_SPECIAL[role as keyof typeof BERT_SPECIAL];
-    if (named !== undefined && !tokens.has(named)) {
-      throw new FormatError(
-        config?.special[role] === undefined ? "special_tokens_map.json" : "tokenizer_config.json",
-        role,
-        `expected a token of the vocabulary, got ${JSON.stringify(named)}. Do the files come from the same checkpoint?`,
-      );
-    }
-    const token = named ?? (role === "unk_token" && typeof unknown === "string" ? unknown : usual);
-    if (token !== undefined && (tokens.has(token) || role === "unk_token" || role === "pad_token"))
-      special[role] = token;
-  }
-  const { unk_token = BERT_SPECIAL.unk_token, pad_token = BERT_SPECIAL.pad_token } = special;
-  return { ...special, unk_token, pad_token };
 }

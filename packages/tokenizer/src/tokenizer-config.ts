@@ -5,7 +5,7 @@
 import { FormatError } from "@cloze/errors";
 import { describeJson, isJsonObject, parseJsonObject, type JsonObject, type JsonValue } from "./json-file.ts";
 import { SPECIAL_ROLES, type SpecialRole, type SpecialTokens } from "./special-tokens.ts";
-import { addedTokenJson, type AddedToken } from "./tokenizer-json.ts";
+import { addedTokenJson, type AddedToken } from "./added-token.ts";
 
 export interface TokenizerConfig {
   /** For example "EsmTokenizer", "BertTokenizer", "PreTrainedTokenizerFast". */

@@ -2,36 +2,28 @@
  * A reader and a writer of tokenizer.json, the file of the Hugging Face `tokenizers` library: vocabulary, added tokens
  * and pipeline.
  *
- * The reader checks the vocabulary (each id exactly once, no gaps) and returns the parts of the pipeline unchanged.
- * Each tokenizer package knows the parts that it supports, and refuses other parts. This file runs no pipeline.
+ * The reader checks the vocabulary (at most one token per id) and returns the parts of the pipeline unchanged. Each
+ * tokenizer package knows the parts that it supports, and refuses other parts. This file runs no pipeline.
  */
 import { FormatError } from "@cloze/errors";
+import { addedToken, addedTokenJson, type AddedToken } from "./added-token.ts";
+import { joinTokens, loadTokens } from "./add-tokens.ts";
 import { describeJson, isJsonObject, parseJsonObject, type JsonObject, type JsonValue } from "./json-file.ts";
+import { modelTokens, type ModelTokens } from "./model-tokens.ts";
 
 export const MODEL_TYPES = ["WordLevel", "WordPiece", "BPE", "Unigram"] as const;
 export type ModelType = (typeof MODEL_TYPES)[number];
-
-export interface AddedToken {
-  readonly id: number;
-  readonly content: string;
-  readonly special: boolean;
-  /** Search the token in the normalized text, not in the original. Absent means false, here and in the next three. */
-  readonly normalized?: boolean;
-  /** Match only where no letter or digit touches the token. */
-  readonly singleWord?: boolean;
-  /** Include the white space before the token. */
-  readonly lstrip?: boolean;
-  /** Include the white space after the token. */
-  readonly rstrip?: boolean;
-}
 
 export interface TokenizerJson {
   readonly modelType: ModelType;
   /** The whole model object, for keys that only one package reads (merges, scores, prefixes). */
   readonly model: JsonObject;
-  /** The model's vocabulary and the added tokens, in the order of ids. */
-  readonly vocabulary: readonly string[];
+  /** The tokens of the model, without the added tokens. */
+  readonly modelTokens: ModelTokens;
+  /** The list of added tokens, with the ids that the file names. */
   readonly addedTokens: readonly AddedToken[];
+  /** The model's tokens and the added tokens by id, with the ids that Python `tokenizers` gives. */
+  readonly vocabulary: readonly string[];
   readonly normalizer: JsonValue;
   readonly preTokenizer: JsonValue;
   readonly postProcessor: JsonValue;
@@ -52,12 +44,14 @@ export function readTokenizerJson(text: string, file = "tokenizer.json"): Tokeni
     );
   }
   const modelType = modelTypeOf(model, file);
-  const added = readAddedTokens(json["added_tokens"], file);
+  const addedTokens = readAddedTokens(json["added_tokens"], file);
+  const tokens = onePerId(modelPairs(model, modelType, file), file);
   return {
     modelType,
     model,
-    addedTokens: added,
-    vocabulary: joinVocabulary(modelPairs(model, modelType, file), added, file),
+    modelTokens: tokens,
+    addedTokens,
+    vocabulary: joinTokens(tokens, loadTokens(tokens, addedTokens), file).vocabulary,
     normalizer: json["normalizer"] ?? null,
     preTokenizer: json["pre_tokenizer"] ?? null,
     postProcessor: json["post_processor"] ?? null,
@@ -103,6 +97,22 @@ function modelPairs(model: JsonObject, type: ModelType, file: string): (readonly
   );
 }
 
+/** Throws: FormatError where two tokens have one id. An id may have no token, as in Python. */
+function onePerId(pairs: readonly (readonly [string, number])[], file: string): ModelTokens {
+  const byId = new Map<number, string>();
+  for (const [token, id] of pairs) {
+    const other = byId.get(id);
+    if (other !== undefined)
+      throw new FormatError(
+        file,
+        "model.vocab",
+        `expected one token per id, got ${JSON.stringify(other)} and ${JSON.stringify(token)} for id ${id}. ${AGAIN}`,
+      );
+    byId.set(id, token);
+  }
+  return modelTokens(pairs);
+}
+
 function wholeNumber(value: JsonValue | undefined, file: string, place: string): number {
   if (typeof value === "number" && Number.isInteger(value) && value >= 0) return value;
   throw new FormatError(file, place, `expected an id (a whole number from 0), got ${describeJson(value)}. ${AGAIN}`);
@@ -121,62 +131,6 @@ function readAddedTokens(value: JsonValue | undefined, file: string): AddedToken
   });
 }
 
-/**
- * An added token from its entry in tokenizer.json, or in the added_tokens_decoder of tokenizer_config.json (there the
- * key is the id).
- */
-export function addedToken(entry: JsonObject, id: number, content: string): AddedToken {
-  return {
-    id,
-    content,
-    special: entry["special"] === true,
-    ...(entry["normalized"] === true ? { normalized: true } : {}),
-    ...(entry["single_word"] === true ? { singleWord: true } : {}),
-    ...(entry["lstrip"] === true ? { lstrip: true } : {}),
-    ...(entry["rstrip"] === true ? { rstrip: true } : {}),
-  };
-}
-
-function joinVocabulary(
-  pairs: readonly (readonly [string, number])[],
-  added: readonly AddedToken[],
-  file: string,
-): string[] {
-  const byId = new Map<number, string>();
-  const byToken = new Map<string, number>();
-  for (const [token, id, place] of [
-    ...pairs.map(([t, i]) => [t, i, "model.vocab"] as const),
-    ...added.map((a) => [a.content, a.id, "added_tokens"] as const),
-  ]) {
-    const other = byId.get(id);
-    const otherId = byToken.get(token);
-    if (other !== undefined && other !== token)
-      throw new FormatError(
-        file,
-        place,
-        `expected one token per id, got ${JSON.stringify(other)} and ${JSON.stringify(token)} for id ${id}. ${AGAIN}`,
-      );
-    if (otherId !== undefined && otherId !== id)
-      throw new FormatError(
-        file,
-        place,
-        `expected one id per token, got ids ${otherId} and ${id} for ${JSON.stringify(token)}. ${AGAIN}`,
-      );
-    byId.set(id, token);
-    byToken.set(token, id);
-  }
-  return Array.from({ length: byId.size }, (_, id) => {
-    const token = byId.get(id);
-    if (token === undefined)
-      throw new FormatError(
-        file,
-        "model.vocab",
-        `expected ids 0 to ${byId.size - 1} without a gap, got none for ${id}. Was a token written twice? ${AGAIN}`,
-      );
-    return token;
-  });
-}
-
 /** The contents of a tokenizer.json to write. */
 export interface TokenizerJsonParts {
   readonly model: JsonObject;
@@ -185,16 +139,6 @@ export interface TokenizerJsonParts {
   readonly preTokenizer: JsonValue;
   readonly postProcessor: JsonValue;
   readonly decoder: JsonValue;
-}
-
-/**
- * The entry of an added token in tokenizer_config.json. In tokenizer.json the entry has the id as well.
- */
-export function addedTokenJson(
-  token: AddedToken,
-): { readonly content: string; readonly special: boolean } & JsonObject {
-  const { content, special, normalized = false, singleWord = false, lstrip = false, rstrip = false } = token;
-  return { content, single_word: singleWord, lstrip, rstrip, normalized, special };
 }
 
 export function writeTokenizerJson(parts: TokenizerJsonParts): string {

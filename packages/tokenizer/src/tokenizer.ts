@@ -30,6 +30,8 @@ export interface Tokenizer {
   readonly regularIds: readonly number[];
   /** Hex digest of the vocabulary and the policies. Token shards store it; a reader compares it. */
   readonly hash: string;
+  /** Faults of the files that the tokenizer comes from that do not stop it, a sentence each, for the user. */
+  readonly remarks?: readonly string[];
   encode(text: string, options?: EncodeOptions): Encoding;
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecial?: boolean }): string;
   idOf(token: string): number | undefined;

@@ -109,6 +109,8 @@ export async function loadWeights(
           `expected ${showShape(shape)}, got ${showShape(entry.shape)}. Check that config.json belongs to these ` +
             "tensors.",
         );
+      if (!["F32", "F16", "BF16", "F64"].includes(entry.dtype))
+        throw new FormatError(dir, `tensor "${name}"`, `expected floats, got ${entry.dtype}. Are they quantised?`);
       weights[name] = { dtype: "f32", shape, data: toFloat32(entry.dtype, await file.read(name)) };
     }
     const beside = new Set(buffers);

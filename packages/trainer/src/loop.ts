@@ -27,7 +27,7 @@ import { drawsOf } from "./draws.ts";
 import type { Evaluation, EvaluationNumbers, EvaluationResult } from "./evaluate.ts";
 import { LateLossScale } from "./late-loss-scale.ts";
 import { MetricsLog, readMetrics, type MetricsRow } from "./log/metrics-log.ts";
-import { TensorBoardWriter } from "./log/tensorboard.ts";
+import { eventsFolder, TensorBoardWriter } from "./log/tensorboard.ts";
 import type { Weights } from "./model-source.ts";
 import { NumericError } from "./numeric-error.ts";
 import { partFeeds, prepareStep, Programs, type PreparedStep, type StepCall } from "./programs.ts";
@@ -65,7 +65,9 @@ export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> ex
   readonly saveEvery: number;
   /** Number of newest checkpoints to keep. */
   readonly keep: number;
-  /** The run folder: metrics.jsonl, TensorBoard events, checkpoints. */
+  /** Further values of the first row that this call logs: what the reader of the log should know of its beginning. */
+  readonly remark?: Readonly<Record<string, string | number | boolean>>;
+  /** The run folder: metrics.jsonl, TensorBoard events in `tensorboard`, checkpoints. */
   readonly run: string;
   /** After an abort, the loop finishes the steps in flight and writes a checkpoint. */
   readonly signal?: AbortSignal;
@@ -82,6 +84,7 @@ export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> ex
 export type TrainEvent =
   | { readonly kind: "compiled"; readonly seconds: number }
   | { readonly kind: "row"; readonly row: MetricsRow; readonly fraction: number }
+  | { readonly kind: "saving"; readonly step: number }
   | { readonly kind: "saved"; readonly dir: string; readonly step: number };
 
 export interface TrainResult<R extends EvaluationNumbers = EvaluationResult> {
@@ -146,7 +149,7 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
   await mkdir(run, { recursive: true });
   const kept = resume || options.restart ? { resumeAfter: step } : {};
   const log = new MetricsLog(join(run, "metrics.jsonl"), kept);
-  const board = new TensorBoardWriter(run, kept);
+  const board = new TensorBoardWriter(eventsFolder(run), kept);
   // A resumed run does not repeat an evaluation or a checkpoint that this step already has.
   const last = resume && readMetrics(log.path).rows.at(-1);
   const recordedAt = last?.type === "eval" ? last.step : -1;
@@ -210,6 +213,7 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
   };
   const save = async (): Promise<void> => {
     if (savedAt === step) return;
+    options.onEvent?.({ kind: "saving", step });
     log.flush();
     board.flush();
     const state = await session.read([...programs.trainedNames, ...programs.optimizerNames]);
@@ -316,6 +320,7 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
       lr,
       gradNorm,
       ...news,
+      ...(trainedSteps === 1 ? options.remark : {}),
       ...scaling,
       ...metricsOf(out),
       time: { ...time, stepMs, ...options.timeFigures?.(time) },

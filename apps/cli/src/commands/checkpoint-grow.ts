@@ -67,6 +67,7 @@ export const checkpointGrow: Command = command({
     const { growWeights } = await import("@cloze/models/grow");
     const { openRequested, parametersOfSource, sourceOfModel } = await import("../model-sources.ts");
     const { holdsTokenizer, tokenizerOfFolder } = await import("../tokenizers.ts");
+    const { expectFinite } = await import("@cloze/backend");
     const { countParameters } = await import("@cloze/nn");
     const { saveCheckpoint } = await import("@cloze/trainer");
     const from = await checkpointFolder(
@@ -96,6 +97,7 @@ export const checkpointGrow: Command = command({
       keepSums: options.keepSums,
       noise: options.noise,
     });
+    for (const [name, { data }] of Object.entries(weights)) expectFinite(data, `${WHERE}, ${name}`, small.weights);
     await saveCheckpoint(out, { source, weights, tokenizerFiles: tokenizer?.files() ?? {} });
     const was = countParameters(new Map(Object.entries(small.weights)));
     const is = countParameters(parameters);

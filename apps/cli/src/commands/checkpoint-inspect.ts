@@ -99,7 +99,9 @@ async function inspectFolder(
     await saved.close();
     optimizer = saved.entries.size;
   }
-  const tokenizer = names.has("tokenizer.json") || names.has("vocab.txt") ? await tokenizerIn(dir) : undefined;
+  const tokenizer = ["tokenizer.json", "vocab.txt", "vocab.json"].some((name) => names.has(name))
+    ? await tokenizerIn(dir)
+    : undefined;
   const integrity =
     verified !== undefined
       ? `complete: ${counted(verified, "file")} match their checksums`

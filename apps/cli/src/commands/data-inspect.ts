@@ -7,7 +7,7 @@ import { stat } from "node:fs/promises";
 import { command, type Command } from "../command.ts";
 import { DATA_HELP, FILTER_OPTIONS, READING_OPTIONS, readingOf } from "../data-options.ts";
 import { resolveData } from "../data-sources.ts";
-import { bytes, columns, counted, integer } from "../output.ts";
+import { bytes, columns, counted, innerStopsIn, integer } from "../output.ts";
 
 export const dataInspect: Command = command({
   arguments: { name: "FILE…", help: DATA_HELP, min: 1, max: Infinity },
@@ -60,6 +60,7 @@ function describe(file: string, size: number, result: Inspection | DocumentInspe
       empty > 0 ? `${integer(empty)} without residues` : "",
       unnamed > 0 ? `${integer(unnamed)} without a name` : "",
       comments > 0 ? counted(comments, "comment line") : "",
+      result.innerStops === undefined ? "" : innerStopsIn(result.innerStops),
     ].filter((text) => text !== "");
     return [
       `${file}: FASTA, ${bytes(size)}`,

@@ -9,7 +9,7 @@ import type { Tokenizer } from "@cloze/tokenizer";
 import { command, type Command, type Context } from "../command.ts";
 import { DATA_HELP, FILTER_OPTIONS, READING_OPTIONS, filterOf, readingOf } from "../data-options.ts";
 import { resolveData } from "../data-sources.ts";
-import { bytes, columns, counted, integer } from "../output.ts";
+import { bytes, columns, counted, innerStopsIn, integer } from "../output.ts";
 import { TOKENIZER_NAMES, isProteinTokenizer, tokenizerFrom } from "../tokenizers.ts";
 
 const OPTIONS = {
@@ -370,7 +370,7 @@ function characters(record: Readonly<Record<string, number>>): string {
 }
 
 /** Remarks on every difference between the sequences and the shards: nothing is left out or changed in silence. */
-function problems({ empty, emptied, unknown, replaced }: ShardCounts): string {
+function problems({ empty, emptied, unknown, replaced, innerStops }: ShardCounts): string {
   const all = (record: Readonly<Record<string, number>>): string =>
     Object.entries(record)
       .map(([character, times]) => `${character} ${integer(times)}`)
@@ -379,6 +379,7 @@ function problems({ empty, emptied, unknown, replaced }: ShardCounts): string {
     empty > 0 ? `; ${integer(empty)} without residues left out` : "",
     emptied > 0 ? `; ${integer(emptied)} of which nothing was left, left out` : "",
     Object.keys(unknown).length > 0 ? `; unknown: ${all(unknown)}` : "",
+    innerStops === undefined ? "" : `; ${innerStopsIn(innerStops)}`,
     Object.keys(replaced).length > 0 ? `; replaced: ${all(replaced)}` : "",
   ].join("");
 }

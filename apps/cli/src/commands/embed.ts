@@ -4,7 +4,7 @@ import type { Embedding } from "@cloze/inference";
 import { command, type Command, type Result } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
 import { READING_OPTIONS } from "../data-options.ts";
-import { columns, counted, integer } from "../output.ts";
+import { columns, counted, innerStopsIn, integer } from "../output.ts";
 import { TOKENIZER_NAMES } from "../tokenizers.ts";
 import type { SequenceFiles } from "../sequence-files.ts";
 import type { Status } from "../status-line.ts";
@@ -61,6 +61,11 @@ export const embed: Command = command({
       checkpoint: { unless: TOKENIZER_NAMES },
       help: "default: the tokenizer beside the weights",
     },
+    untrained: {
+      kind: "boolean",
+      help: "new weights of the checkpoint's config.json instead of its own: the baseline to beat. The output says so",
+    },
+    seed: { kind: "integer", min: 0, default: 0, help: "of --untrained" },
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },
@@ -92,7 +97,7 @@ export const embed: Command = command({
       "FILE.npy.ids.txt names each row (per token: id, tab, place from 1). .parquet: columns id, length, embedding " +
       "(a list; per token a list of lists).",
   ],
-  async run({ args, options, path, note, status, io }) {
+  async run({ args, options, given, path, note, status, io }) {
     const files = [...args, ...options.data];
     if (files.length === 0) throw new ConfigError("embed: expected a file, got none. See: cloze embed --help");
     const { formatOf, writeEmbeddings } = await import("../embedding-files.ts");
@@ -100,8 +105,13 @@ export const embed: Command = command({
     const { readSequenceFiles } = await import("../sequence-files.ts");
     const { isTextTokenizer } = await import("@cloze/tokenizer");
     const format = formatOf(options.out);
-    const loaded = await modelOf(options, path);
-    const tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
+    const { untrained, seed } = options;
+    if (given.has("seed") && !untrained)
+      throw new ConfigError("embed: expected --untrained with --seed, got --seed alone. A checkpoint has no seed.");
+    const { untrainedModel } = await import("../untrained-model.ts");
+    const loaded = await (untrained ? untrainedModel(path(options.checkpoint), seed) : modelOf(options, path));
+    if (untrained) note(`untrained: new weights with seed ${seed}, a baseline; nothing has been learnt`);
+    const tokenizer = await tokenizerOf(options.tokenizer, loaded, { path, note });
     const { maxLength = loaded.maxLength, pooling, special, normalize, long, layer } = options;
     const room = maxLength - tokenizer.encode("").ids.length;
     const sequences = await readSequenceFiles(files, tokenizer, path, {
@@ -125,9 +135,11 @@ export const embed: Command = command({
         normalize: String(normalize),
         long,
         max_length: String(maxLength),
+        ...(untrained && { untrained: `new weights with seed ${seed}` }),
       };
+      const nameOf = (i: number): string => sequences.ids[i] ?? `sequence ${i + 1}`;
       const vectors = counting(
-        encoder.embed(sequences.texts(), { layer, pooling, special, normalize, maxLength, long }),
+        encoder.embed(sequences.texts(), { layer, pooling, special, normalize, maxLength, long, nameOf }),
         sequences,
         residues,
         seen,
@@ -146,6 +158,7 @@ export const embed: Command = command({
         shown: options.out,
         format: format.name,
         checkpoint: loaded.dir,
+        ...(untrained && { untrained: { seed } }),
         backend,
         sequences,
         residues: total,
@@ -203,6 +216,8 @@ interface Report {
   readonly shown: string;
   readonly format: string;
   readonly checkpoint: string;
+  /** The weights are new. Absent: they are the checkpoint's. */
+  readonly untrained?: { readonly seed: number };
   readonly backend: string;
   readonly sequences: SequenceFiles;
   readonly residues: number;
@@ -215,7 +230,7 @@ interface Report {
 }
 
 function report({ shown, sequences, noun, ...rest }: Report): Result {
-  const { ids, duplicates, unnamed, issues } = sequences;
+  const { ids, duplicates, unnamed, issues, innerStops } = sequences;
   const { long, seconds, residues } = rest;
   const says = (character: string, n: number): string => `${character} ${integer(n)}`;
   const changed = (["unknown", "replaced", "dropped"] as const).flatMap((kind) =>
@@ -231,11 +246,20 @@ function report({ shown, sequences, noun, ...rest }: Report): Result {
         ],
   );
   return {
-    json: { ...rest, sequences: ids.length, duplicates, unnamed, issues, residuesPerSecond: residues / seconds },
+    json: {
+      ...rest,
+      sequences: ids.length,
+      duplicates,
+      unnamed,
+      issues,
+      innerStops,
+      residuesPerSecond: residues / seconds,
+    },
     text: [
       `${shown}: ${counted(ids.length, "sequence")}, ${counted(residues, noun)}, ${rest.hidden} numbers a ` +
         `vector, in ${seconds.toFixed(1)} s`,
       ...columns([
+        ...(rest.untrained ? [["untrained", `new weights with seed ${rest.untrained.seed}`]] : []),
         ...(long.windowed > 0
           ? [
               [
@@ -257,6 +281,7 @@ function report({ shown, sequences, noun, ...rest }: Report): Result {
         ...(duplicates > 0 ? [["renamed", `${counted(duplicates, "id")} that had been there before`]] : []),
         ...(unnamed > 0 ? [["unnamed", `${counted(unnamed, "record")} named by number`]] : []),
         ...changed,
+        ...(innerStops === undefined ? [] : [["stops", innerStopsIn(innerStops)]]),
       ]).map((row) => `  ${row}`),
     ],
   };

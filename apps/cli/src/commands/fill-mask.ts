@@ -1,7 +1,9 @@
 /** The command `cloze fill-mask`: shows the likeliest tokens at each mask of a text. */
+import { ConfigError } from "@cloze/errors";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION } from "../compute-options.ts";
+import type { Io } from "../io.ts";
 import { columns } from "../output.ts";
 import { TOKENIZER_NAMES, isBpe } from "../tokenizers.ts";
 
@@ -10,7 +12,9 @@ const WIDTH = 80;
 export const fillMask: Command = command({
   arguments: {
     name: "TEXT…",
-    help: "texts with <mask> (for BERT and ProtBert [MASK]) where a token is to be predicted",
+    help:
+      "texts with <mask> (for BERT and ProtBert [MASK]) where a token is to be predicted; - reads lines from " +
+      "standard input",
     min: 1,
     max: Infinity,
   },
@@ -37,16 +41,17 @@ export const fillMask: Command = command({
     "Places count residues, or of text tokens, from 1. Probabilities are over the whole vocabulary, special " +
       "tokens included; all masks of a text are predicted at once, from what is not masked.",
   ],
-  async run({ args, options, path, note }) {
+  async run({ args, options, path, note, io }) {
+    const given = args.length === 1 && args[0] === "-" ? await linesOf(io.stdin) : args;
     const { modelOf, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
     const { isTextTokenizer } = await import("@cloze/tokenizer");
     const loaded = await modelOf(options, path);
-    const tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
+    const tokenizer = await tokenizerOf(options.tokenizer, loaded, { path, note });
     return withEncoder({ ...options, batchTokens: 2048 }, loaded, tokenizer, note, async ({ encoder, backend }) => {
       const texts: object[] = [];
       const shown: string[] = [];
       const mask = tokenizer.vocabulary[tokenizer.special.mask ?? -1] ?? "";
-      for (const text of args) {
+      for (const text of given) {
         const masks = await encoder.fillMask(text, { top: options.top });
         const best = masks.map(({ candidates }) => candidates[0]?.token ?? "");
         texts.push({ text, filled: filled(text, mask, best, tokenizer, isTextTokenizer(tokenizer)), masks });
@@ -67,6 +72,14 @@ export const fillMask: Command = command({
     });
   },
 });
+
+/** The lines of standard input that are not blank. Throws ConfigError if there are none. */
+async function linesOf(stdin: Io["stdin"]): Promise<readonly string[]> {
+  const { wholeText } = await import("../whole-text.ts");
+  const lines = (await wholeText("-", "-", stdin)).split("\n").filter((line) => line.trim() !== "");
+  if (lines.length === 0) throw new ConfigError("fill-mask: expected texts from standard input, got none.");
+  return lines;
+}
 
 /**
  * The text with the best token in place of each mask. In text, a WordPiece token that continues a word (`##…`) follows

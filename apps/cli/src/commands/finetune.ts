@@ -28,10 +28,11 @@ export const finetune: Command = command({
       "words and tags; question, context, answers; text, choices, label. A table without such a name in its first " +
       "line has no header, and text and label (or text, pair and label) in this order. In TSV a quote is a " +
       "character as any other.",
-    "The run folder holds config.yaml, metrics.jsonl, TensorBoard events, report.html, checkpoints to resume " +
-      "from and model/: the best checkpoint, which Python's pipeline() opens. Several seeds have a folder each, " +
-      "and summary.json beside them.",
-    "Ctrl-C finishes the step and saves; --resume goes on bit for bit.",
+    "The run folder holds config.yaml, inputs.json (what it reads, with hashes), metrics.jsonl, report.html, " +
+      "tensorboard/ (its events), checkpoints to resume from and model/: the best checkpoint, which Python's " +
+      "pipeline() opens. Several seeds have a folder each, and summary.json beside them.",
+    "Ctrl-C finishes the step and saves, a second one ends at once and says what is lost; --resume goes on bit " +
+      "for bit, and refuses files that have changed (--accept-changed-data).",
   ],
   run: async (context) => (await import("../finetune.ts")).finetune(context),
 });

@@ -61,6 +61,8 @@ export const logits: Command = command({
     const { readIdLists } = await import("../id-lists.ts");
     const loaded = await modelOf(options, path);
     const { vocab } = loaded.model;
+    const { refusePipesTwice } = await import("@cloze/data/node");
+    await refusePipesTwice([options.ids, ...(options.types === undefined ? [] : [options.types])].map(path));
     const given = await readIdLists(path(options.ids), options.ids, vocab, undefined, io.stdin);
     const kept = withoutPadding(given, loaded.padId, options.ids, options.contacts);
     const withLogits = expectLogits(loaded, options);

@@ -38,7 +38,8 @@ export const predict: Command = command({
   ],
   notes: [
     "Records keep their order and their fields; memory does not grow with their number. JSONL gets a field " +
-      "prediction with all there is to say, a table columns predicted_label, predicted_score and the like.",
+      "prediction with all there is to say, a table columns predicted_label, predicted_score and the like. Places " +
+      "in a text (start, end) count code points, as in Python.",
   ],
   run: async (context) => (await import("../predict.ts")).predict(context),
 });

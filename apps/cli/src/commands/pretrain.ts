@@ -16,10 +16,11 @@ export const pretrain: Command = command({
     { does: "Go on after an interruption", line: "cloze pretrain --resume runs/mine" },
   ],
   notes: [
-    "The run folder holds config.yaml (every option), metrics.jsonl, TensorBoard events, report.html and " +
-      "checkpoints in the Hugging Face layout.",
-    "Ctrl-C finishes the step and saves; a run that was killed continues bit for bit from its last checkpoint " +
-      "with --resume.",
+    "The run folder holds config.yaml (every option), inputs.json (what it reads, with hashes), metrics.jsonl, " +
+      "report.html, tensorboard/ (its events) and checkpoints in the Hugging Face layout.",
+    "Ctrl-C finishes the step and saves, a second one ends at once and says what is lost; a run that was killed " +
+      "continues bit for bit from its last checkpoint with --resume. A file that changed since is refused; a file " +
+      "that moved is named anew, with --data, --from, --tokenizer or --model.",
   ],
   run: async (context) => (await import("../pretrain.ts")).pretrain(context),
 });

@@ -6,7 +6,14 @@
  * Standard input for residues may also hold one sequence a line.
  */
 import { ConfigError } from "@cloze/errors";
-import type { Encoding, TextEncodeOptions, TextEncoding, Tokenizer } from "@cloze/tokenizer";
+import type {
+  CodePointIndex,
+  Encoding,
+  TextEncodeOptions,
+  TextEncoding,
+  Tokenizer,
+  Utf16Index,
+} from "@cloze/tokenizer";
 import { command, type Command } from "../command.ts";
 import { columns, counted, integer } from "../output.ts";
 import { TOKENIZER_NAMES, tokenizerFrom } from "../tokenizers.ts";
@@ -15,7 +22,7 @@ interface Tokenized {
   readonly name: string;
   readonly ids: readonly number[];
   readonly tokens: readonly string[];
-  /** [start, end) of each token in the text, in UTF-16 units; [0, 0] for special tokens. */
+  /** [start, end) of each token in its text, in code points, as in Python; [0, 0] for special tokens. */
   readonly offsets: readonly (readonly [number, number])[];
   readonly truncated: number;
   readonly issues: Encoding["issues"];
@@ -52,7 +59,7 @@ export const tokenize: Command = command({
       min: 0,
       help: "show what was cut off too, in windows that share this many tokens; for text",
     },
-    table: { kind: "boolean", help: "a line for each token: id, place in the text, word and type" },
+    table: { kind: "boolean", help: "a line for each token: id, place in the text in code points, word and type" },
     special: { kind: "boolean", default: true, help: "leave out the start and end tokens" },
   },
   examples: [
@@ -63,6 +70,10 @@ export const tokenize: Command = command({
       line: 'cloze tokenize --tokenizer DIR "Who?" --pair "A cat." --table',
     },
   ],
+  notes: [
+    "Places in a text count code points, as in Python: an emoji is one. (The packages count UTF-16 units, as " +
+      "JavaScript's strings do.)",
+  ],
   async run({ args, options, io, path, json, print }) {
     if (options.file !== undefined && args.length > 0)
       throw new ConfigError(
@@ -70,7 +81,7 @@ export const tokenize: Command = command({
       );
     const tokenizer = await tokenizerFrom(options.tokenizer, path);
     const sequences: Tokenized[] = [];
-    const { IssueCounter, isTextTokenizer } = await import("@cloze/tokenizer");
+    const { IssueCounter, codePointIndexOf, isTextTokenizer } = await import("@cloze/tokenizer");
     const counter = new IssueCounter();
     const text = isTextTokenizer(tokenizer);
     if (!text && (options.pair !== undefined || options.stride !== undefined)) {
@@ -87,11 +98,12 @@ export const tokenize: Command = command({
       ...(pair === undefined ? {} : { pair }),
       ...(stride === undefined ? {} : { stride }),
     };
+    const placeInPair = codePointIndexOf(pair ?? "");
     let tokens = 0;
     let count = 0;
     for await (const { name, text: given } of sources(args, options.file, path, io.stdin, text)) {
       const encoded = tokenizer.encode(given, settings);
-      const result = describe(name, encoded, tokenizer);
+      const result = describe(name, encoded, tokenizer, [codePointIndexOf(given), placeInPair]);
       counter.add(encoded.issues);
       tokens += result.ids.length;
       count++;
@@ -111,14 +123,20 @@ export const tokenize: Command = command({
   },
 });
 
-function describe(name: string, encoding: Encoding | TextEncoding, tokenizer: Tokenizer): Tokenized {
+type Places = readonly [inText: (place: Utf16Index) => CodePointIndex, inPair: (place: Utf16Index) => CodePointIndex];
+
+function describe(name: string, encoding: Encoding | TextEncoding, tokenizer: Tokenizer, places: Places): Tokenized {
   const { ids, offsets, truncated, issues } = encoding;
   const list = Array.from(ids);
+  const placeOf = (token: number, side: 0 | 1): CodePointIndex => {
+    const inPair = "sequences" in encoding && encoding.sequences[token] === 1;
+    return places[inPair ? 1 : 0](offsets[2 * token + side] ?? 0);
+  };
   const plain: Tokenized = {
     name,
     ids: list,
     tokens: list.map((id) => tokenizer.vocabulary[id] ?? ""),
-    offsets: list.map((_, i) => [offsets[2 * i] ?? 0, offsets[2 * i + 1] ?? 0] as const),
+    offsets: list.map((_, i) => [placeOf(i, 0), placeOf(i, 1)] as const),
     truncated,
     issues,
   };
@@ -128,7 +146,7 @@ function describe(name: string, encoding: Encoding | TextEncoding, tokenizer: To
     ...plain,
     types: [...types],
     words: [...words],
-    overflow: overflow.map((window) => describe(name, window, tokenizer)),
+    overflow: overflow.map((window) => describe(name, window, tokenizer, places)),
   };
 }
 

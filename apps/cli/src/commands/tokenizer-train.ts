@@ -6,6 +6,7 @@ import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { DataSource } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
+import type { TextStream } from "@cloze/tokenizer-wordpiece/node";
 import type { WordCounter, WordOptions } from "@cloze/tokenizer-wordpiece/train";
 import { command, type Command, type Context } from "../command.ts";
 import { bytes, counted, integer } from "../output.ts";
@@ -162,10 +163,10 @@ async function countWords(
   { names, path, io, field, format: given, workers, line }: Request,
   words: WordOptions,
 ): Promise<WordCounter> {
-  const { STDIN_NAME, formatOfName, inputOf, readChunks, readDocuments, refusePipesTwice, resolveSources } =
+  const { STDIN_NAME, formatOfName, readDocuments, refusePipesTwice, resolveSources } =
     await import("@cloze/data/node");
   const { WordCounter } = await import("@cloze/tokenizer-wordpiece/train");
-  const texts: (string | { readonly name: string; readonly chunks: AsyncIterable<Uint8Array> })[] = [];
+  const texts: TextStream[] = [];
   const others: string[] = [];
   await refusePipesTwice(names.map(path));
   for (const name of names) {
@@ -177,13 +178,12 @@ async function countWords(
         `--data ${name}: expected text, got residues. Proteins have their alphabets: esm2, protbert, amplify.`,
       );
     const isPipe = name === STDIN_NAME || (local && !found.isFile());
-    if (isPipe && (format ?? "text") === "text") {
+    if (format === "text" || ((local || isPipe) && format === undefined)) {
       const [source] = await resolveSources([path(name)], { format: "text", stdin: io.stdin });
       if (source === undefined) continue;
-      if (format === undefined) await refuseRows(source, name);
-      texts.push({ name: source.name, chunks: readChunks(inputOf(source)) });
-    } else if (format === "text" || (local && format === undefined)) texts.push(path(name));
-    else others.push(local ? path(name) : name);
+      if (isPipe && format === undefined) await refuseRows(source, name);
+      texts.push(textStream(source));
+    } else others.push(local ? path(name) : name);
   }
   const share = COUNTING / (others.length > 0 && texts.length > 0 ? 2 : 1);
   const settings = { ...words, ...(workers === undefined ? {} : { workers }) };
@@ -220,6 +220,21 @@ async function countWords(
   }
   return counter;
 }
+
+/** A source of plain text for the counter. Throws FormatError for bytes of another format. */
+const textStream = (source: DataSource): TextStream => ({
+  name: source.name,
+  bytes: source.bytes,
+  async *chunks(onRead) {
+    const { expectText, inputOf, readChunks } = await import("@cloze/data/node");
+    let first = true;
+    for await (const chunk of readChunks(inputOf(source), { onRead })) {
+      if (first) expectText(chunk, source.name);
+      first = false;
+      yield chunk;
+    }
+  },
+});
 
 /** Throws ConfigError for a pipe without a format that holds JSONL rather than text. */
 async function refuseRows(source: DataSource, name: string): Promise<void> {

@@ -7,14 +7,38 @@ const SAMPLES: Readonly<Record<Side, { readonly name: string; readonly words: st
   protein: { name: "UniProt sample", words: "5,500 proteins (UniProt Consortium, CC BY 4.0)" },
   text: { name: "Austen sample", words: "160 kB of Pride and Prejudice, Jane Austen (public domain)" },
 };
-const WORDS: Readonly<Record<Side, { readonly drop: string; readonly accept: string }>> = {
-  protein: { drop: "Drop a FASTA file here, plain or .gz, or", accept: ".fasta,.fa,.faa,.fas,.gz,.txt" },
-  text: { drop: "Drop a text file here, plain or .gz, or", accept: ".txt,.md,.gz" },
+interface Words {
+  readonly drop: string;
+  readonly accept: string;
+  readonly paste: string;
+  readonly pasted: string;
+  readonly placeholder: string;
+  readonly use: string;
+}
+const WORDS: Readonly<Record<Side, Words>> = {
+  protein: {
+    drop: "Drop a FASTA file here, plain or .gz, or",
+    accept: ".fasta,.fa,.faa,.fas,.gz,.txt",
+    paste: "Or paste FASTA",
+    pasted: "Pasted proteins",
+    placeholder: ">name\nMKTAYIAKQRQISFVK…",
+    use: "Use these proteins",
+  },
+  text: {
+    drop: "Drop a text file here, plain or .gz, or",
+    accept: ".txt,.md,.gz",
+    paste: "Or paste text",
+    pasted: "Pasted text",
+    placeholder: "Sentences on lines of their own, a blank line between documents",
+    use: "Use this text",
+  },
 };
 
 export interface DataPanelEvents {
   readonly onSource: (source: Source, vocabulary: number) => void;
   readonly onCancel: () => void;
+  /** A file that the browser does not give: a folder, or one that was moved. */
+  readonly onProblem: (error: Error) => void;
 }
 
 export class DataPanel {
@@ -41,7 +65,7 @@ export class DataPanel {
       type: "file",
       accept: WORDS[side].accept,
       onchange: () => {
-        void this.#take(file.files?.[0]);
+        void this.#take(file.files ?? undefined);
         file.value = "";
       },
     });
@@ -74,7 +98,7 @@ export class DataPanel {
       drop.addEventListener(type, (event) => {
         event.preventDefault();
         drop.classList.toggle("over", over);
-        if (type === "drop") void this.#take(event.dataTransfer?.files[0]);
+        if (type === "drop") void this.#take(event.dataTransfer?.files);
       });
     }
     const pasted = this.#pasteBox();
@@ -84,11 +108,9 @@ export class DataPanel {
       { "aria-labelledby": idOf(side, "data-title") },
       h("h2", { id: idOf(side, "data-title") }, "Data"),
       drop,
+      pasted.element,
       ...(side === "text"
-        ? [
-            pasted.element,
-            h("div", { class: "field" }, h("label", { for: this.#size.id }, "Tokens in the vocabulary"), this.#size),
-          ]
+        ? [h("div", { class: "field" }, h("label", { for: this.#size.id }, "Tokens in the vocabulary"), this.#size)]
         : []),
       this.#summary,
       this.#remark,
@@ -121,27 +143,44 @@ export class DataPanel {
     readonly element: HTMLElement;
     readonly controls: readonly (HTMLButtonElement | HTMLTextAreaElement)[];
   } {
-    const box = h("textarea", {
-      id: idOf(this.#side, "paste"),
-      rows: 4,
-      placeholder: "Sentences on lines of their own, a blank line between documents",
-    });
+    const { paste, pasted, placeholder, use: useIt } = WORDS[this.#side];
+    const box = h("textarea", { id: idOf(this.#side, "paste"), rows: 3, placeholder, spellcheck: "false" });
     const use = h(
       "button",
       {
         type: "button",
-        onclick: () => this.#give({ name: "Pasted text", bytes: new TextEncoder().encode(box.value) }),
+        onclick: () => this.#give({ name: pasted, bytes: new TextEncoder().encode(box.value) }),
       },
-      "Use this text",
+      useIt,
     );
     return {
-      element: h("div", { class: "field" }, h("label", { for: box.id }, "Or paste text"), box, use),
+      element: h("div", { class: "field" }, h("label", { for: box.id }, paste), box, use),
       controls: [box, use],
     };
   }
 
-  async #take(file: File | undefined): Promise<void> {
-    if (file !== undefined) this.#give({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+  async #take(files: FileList | undefined): Promise<void> {
+    const [file, another] = [...(files ?? [])];
+    if (another !== undefined)
+      return this.#events.onProblem(
+        new Error(`Expected one file, got ${files?.length ?? 0}. Join them into one file, and open that.`),
+      );
+    // Text or a picture of another page was dropped, and no file.
+    if (file === undefined)
+      return this.#events.onProblem(
+        new Error("Expected a file, got something else. Choose a file, or paste its text."),
+      );
+    try {
+      this.#give({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+    } catch (cause) {
+      this.#events.onProblem(
+        new Error(
+          `${file.name}: expected a file, but the browser cannot read it. Is it a folder, or was it ` +
+            "moved or changed, or is it larger than the memory? Choose the file again, or a part of it.",
+          { cause },
+        ),
+      );
+    }
   }
 
   #give(source: Source): void {

@@ -22,5 +22,9 @@ export function bytes(value: number): string {
 export function duration(seconds: number): string {
   if (seconds < 1) return "less than 1 s";
   if (seconds < 90) return `${Math.round(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`;
 }
+
+/** The hour and minute of a time in milliseconds since 1970, as the visitor's country writes them. */
+export const timeOfDay = (ms: number): string => new Date(ms).toLocaleTimeString(undefined, { timeStyle: "short" });

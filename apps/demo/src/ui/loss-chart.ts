@@ -113,8 +113,12 @@ export class LossChart {
         ? []
         : [
             svg("line", { class: "floor", x1: LEFT, x2: width - RIGHT, y1: y(floor), y2: y(floor) }),
-            // At the left, below the line: no curve begins there.
-            svg("text", { class: "floor-label", x: LEFT + 4, y: y(floor) + 15 }, `unigram floor ${nats(floor)}`),
+            // At the right, above the line: a curve that gets there is below it.
+            svg(
+              "text",
+              { class: "floor-label", x: width - RIGHT, y: y(floor) - 6, "text-anchor": "end" },
+              `unigram floor ${nats(floor)}`,
+            ),
           ]),
       svg("polyline", { class: "raw", points: train.map(({ step, loss }) => point(step, loss)).join(" ") }),
       svg("polyline", { class: "mean", points: smooth.join(" ") }),

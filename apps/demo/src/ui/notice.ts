@@ -37,9 +37,14 @@ export class Notice {
     this.#spoken.textContent = "";
   }
 
-  /** Runs `work` and shows its error, if any. Returns true where there was no error. */
-  async during(work: () => Promise<void>): Promise<boolean> {
+  /** Clears the notice, then as `attempt`: for what the visitor does. */
+  during(work: () => Promise<void>): Promise<boolean> {
     this.clear();
+    return this.attempt(work);
+  }
+
+  /** Runs `work` and shows its error, if any. Returns true where there was no error. */
+  async attempt(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
       return true;

@@ -2,7 +2,7 @@
  * The view of one protein by the model: predictions for masked residues, attention and contact maps during the
  * training, and the score of every substitution.
  */
-import type { Example, Maps, Requests, RequestName, Substitutions } from "../protocol.ts";
+import type { Example, Maps, Requests, RequestName, RunState, Substitutions } from "../protocol.ts";
 import type { AskOptions } from "../worker-client.ts";
 import { bars } from "./distribution.ts";
 import { h, say } from "./dom.ts";
@@ -15,8 +15,9 @@ export type Ask = <N extends RequestName>(
   options?: AskOptions,
 ) => Promise<Requests[N]["answer"]>;
 
-/** Shortest time between two updates of the maps during the training. */
+/** Shortest time between two updates of the maps during the training, and the share of the time that they may take. */
 const LOOK_EVERY_MS = 1500;
+const LOOK_SHARE = 0.1;
 /** Log-odds with the full colour of the heat map. */
 const FULL_SCORE = 4;
 const BARS = 8;
@@ -46,9 +47,11 @@ export class ProteinView {
   #examples: readonly Example[] = [];
   #sequence = "";
   #masked: number | undefined;
-  #ready = false;
+  readonly #about = h("p", { class: "about small", role: "status" });
+  #shown: RunState["shown"] = "none";
+  #wait = "One moment…";
   #looking = false;
-  #lookedAt = -Infinity;
+  #nextLookAt = -Infinity;
   #abort: AbortController | undefined;
 
   constructor(ask: Ask, notice: Notice) {
@@ -60,6 +63,7 @@ export class ProteinView {
       "section",
       { "aria-labelledby": "look-title" },
       h("h2", { id: "look-title" }, "Look inside"),
+      this.#about,
       h("div", { class: "field" }, this.#label, this.#choose),
       h("h3", {}, "Mask a residue"),
       h("div", { class: "two mask" }, this.#residues, this.#distribution),
@@ -112,7 +116,12 @@ export class ProteinView {
     );
     this.#residues.addEventListener("keydown", (event) => this.#walk(event));
     this.show([], false);
-    this.ready(false);
+    this.ready("none", this.#wait);
+  }
+
+  /** Says which model the view shows. */
+  about(text: string): void {
+    say(this.#about, text);
   }
 
   show(examples: readonly Example[], heldOut: boolean): void {
@@ -120,29 +129,33 @@ export class ProteinView {
     say(this.#label, heldOut ? "Protein (held out from training)" : "Protein");
     this.#choose.replaceChildren(
       ...(examples.length === 0
-        ? [h("option", {}, "No data yet")]
+        ? [h("option", {}, "One moment…")]
         : examples.map(({ name, sequence }) => h("option", {}, `${name.slice(0, 60)} (${sequence.length})`))),
     );
     this.#choose.disabled = examples.length === 0;
     this.#pick(0);
   }
 
-  /** Tells the view whether there is a model. */
-  ready(ready: boolean): void {
-    const came = ready && !this.#ready;
-    this.#ready = ready;
-    this.#score.disabled = !ready || this.#sequence === "";
+  /** Tells the view which model there is. `wait`: the text while there is none. */
+  ready(shown: RunState["shown"], wait: string): void {
+    const changed = shown !== this.#shown;
+    this.#shown = shown;
+    this.#wait = wait;
+    this.#score.disabled = !this.#ready || this.#sequence === "";
     for (const button of this.#residues.querySelectorAll("button"))
-      button.setAttribute("aria-disabled", String(!ready));
-    if (!ready) {
-      this.#abort?.abort();
-      this.#clear();
-    } else if (came) void this.#look();
+      button.setAttribute("aria-disabled", String(!this.#ready));
+    if (!this.#ready) this.#abort?.abort();
+    if (changed || !this.#ready) this.#clear();
+    if (changed && this.#ready) void this.#look();
   }
 
-  /** Called at every step. It updates the maps at most once per LOOK_EVERY_MS, and only where the view is visible. */
+  get #ready(): boolean {
+    return this.#shown !== "none";
+  }
+
+  /** Called at every step. It updates the maps only where the view is visible, and not too often. */
   trained(): void {
-    if (performance.now() - this.#lookedAt > LOOK_EVERY_MS && this.element.getBoundingClientRect().top < innerHeight)
+    if (performance.now() >= this.#nextLookAt && this.element.getBoundingClientRect().top < innerHeight)
       void this.#look();
   }
 
@@ -155,7 +168,7 @@ export class ProteinView {
         : this.#tens(this.#sequence)),
     );
     this.#clear();
-    this.ready(this.#ready);
+    this.ready(this.#shown, this.#wait);
     if (this.#ready) void this.#look();
   }
 
@@ -184,9 +197,7 @@ export class ProteinView {
       h(
         "p",
         { class: "small" },
-        this.#ready
-          ? "Press a residue: it is masked, and the model says what it expects there."
-          : "There is no model yet: train one, or load a saved run.",
+        this.#ready ? "Press a residue: it is masked, and the model says what it expects there." : this.#wait,
       ),
     );
     for (const grid of [this.#attention, this.#contacts, this.#heat]) grid.show(undefined);
@@ -228,6 +239,7 @@ export class ProteinView {
   async #look(): Promise<void> {
     if (!this.#ready || this.#looking || this.#sequence === "") return;
     this.#looking = true;
+    const began = performance.now();
     try {
       const sequence = this.#sequence;
       const maps = await this.#ask("maps", {
@@ -240,7 +252,8 @@ export class ProteinView {
       if (this.#ready) this.#notice.show(error);
     } finally {
       this.#looking = false;
-      this.#lookedAt = performance.now();
+      const ended = performance.now();
+      this.#nextLookAt = ended + Math.max(LOOK_EVERY_MS, (ended - began) / LOOK_SHARE);
     }
   }
 

@@ -3,14 +3,17 @@ import {
   OBJECTIVES,
   OPTIMIZERS,
   SIZES,
+  STARTS,
+  type BundledModel,
   type Estimate,
   type ObjectiveChoice,
   type OptimizerChoice,
   type Settings,
   type Side,
   type Size,
+  type Start,
 } from "../protocol.ts";
-import { h, idOf, say } from "./dom.ts";
+import { h, idOf, say, set } from "./dom.ts";
 import { bytes, count, duration } from "./format.ts";
 
 const SIZE_WORDS: Readonly<Record<Side, Readonly<Record<Size, string>>>> = {
@@ -32,6 +35,7 @@ const OPTIMIZER_WORDS: Readonly<Record<OptimizerChoice, string>> = {
   "stable-adamw": "StableAdamW",
   lamb: "LAMB",
 };
+const START_WORDS: Readonly<Record<Start, string>> = { new: "New weights", bundled: "The bundled model" };
 const RATES: Readonly<Record<Size, number>> = { tiny: 3e-3, small: 1e-3, medium: 4e-4 };
 const MUON_RATE = 0.02;
 
@@ -61,6 +65,8 @@ export class SettingsForm {
   readonly #estimate = h("p", { class: "estimate", role: "status" });
   readonly #fields = new Map<string, HTMLInputElement | HTMLSelectElement>();
   #rateTouched = false;
+  #locked = false;
+  #bundled: BundledModel | undefined;
 
   constructor(side: Side, onChange: () => void) {
     this.#side = side;
@@ -75,6 +81,11 @@ export class SettingsForm {
           onChange();
         },
       },
+      this.#choice(
+        "start",
+        "Start from",
+        STARTS.map((name) => [name, START_WORDS[name]]),
+      ),
       this.#choice(
         "size",
         "Model",
@@ -100,6 +111,13 @@ export class SettingsForm {
       this.#estimate,
     );
     this.showEstimate(undefined);
+    this.lock(false);
+  }
+
+  /** Offers the bundled model as a start. Its size is then the size of the run. */
+  offer(bundled: BundledModel): void {
+    this.#bundled = bundled;
+    this.lock(this.#locked);
   }
 
   /** The settings, or undefined where a field does not hold a number of its range. */
@@ -117,24 +135,38 @@ export class SettingsForm {
       length: number("length"),
       rows: number("rows"),
       seed: number("seed"),
+      start: text("start") as Start,
     };
   }
 
   show(settings: Settings): void {
-    for (const [name, field] of this.#fields) field.value = String(settings[name as keyof Settings]);
+    const all = { start: "new", ...settings };
+    for (const [name, field] of this.#fields) field.value = String(all[name as keyof Settings]);
     this.#rateTouched = true;
+    this.lock(this.#locked);
   }
 
   lock(locked: boolean): void {
+    this.#locked = locked;
     for (const field of this.#fields.values()) field.disabled = locked;
+    const [start, size] = [this.#fields.get("start"), this.#fields.get("size")];
+    if (start === undefined || size === undefined) return;
+    start.disabled = locked || this.#bundled === undefined;
+    if (start.value !== "bundled") return;
+    size.disabled = true;
+    if (this.#bundled !== undefined) size.value = this.#bundled.settings.size;
   }
 
-  showEstimate(estimate: Estimate | undefined): void {
+  showEstimate(estimate: Estimate | "measuring" | undefined): void {
+    const known = typeof estimate === "object" ? estimate : undefined;
+    set(this.#estimate, { "data-seconds": known?.seconds.toFixed(3) });
     say(
       this.#estimate,
       estimate === undefined
         ? "What it will take is shown once there is data."
-        : `${count(estimate.parameters)} parameters; up to ${bytes(estimate.memoryBytes)} of memory; ` +
+        : estimate === "measuring"
+          ? "What will it take? A few steps are timed…"
+          : `${count(estimate.parameters)} parameters; up to ${bytes(estimate.memoryBytes)} of memory; ` +
             `${estimate.seconds < 1 ? "" : "about "}${duration(estimate.seconds)}.`,
     );
   }
@@ -143,6 +175,7 @@ export class SettingsForm {
   #changed(target: EventTarget | null): void {
     const rate = this.#fields.get("lr");
     const size = this.#fields.get("size")?.value as Size;
+    this.lock(this.#locked);
     if (target === rate) this.#rateTouched = true;
     else if (rate !== undefined && !this.#rateTouched)
       rate.value = String(this.#fields.get("optimizer")?.value === "muon" ? MUON_RATE : RATES[size]);

@@ -1,11 +1,20 @@
 /** One side of the page, proteins or text: its worker, its data, its run and its panels. */
-import type { DataSummary, DeviceInfo, RunState, Settings, Side as Kind, Source } from "../protocol.ts";
-import { putSaved, readSaved, type SavedContent, type SavedEntry } from "../storage.ts";
+import type {
+  BundledModel,
+  DataSummary,
+  DeviceInfo,
+  LoadedRun,
+  RunState,
+  SavedEntry,
+  Side as Kind,
+  Source,
+} from "../protocol.ts";
 import { WorkerClient, WorkerFailure } from "../worker-client.ts";
+import type { DeviceAsked } from "../worker/device-choice.ts";
 import { readZip, writeZip } from "../zip.ts";
 import { DataPanel } from "./data-panel.ts";
 import { h, idOf } from "./dom.ts";
-import { bytes, integer } from "./format.ts";
+import { bytes, integer, nats, timeOfDay } from "./format.ts";
 import type { Notice } from "./notice.ts";
 import { ProteinView, type Ask } from "./protein-view.ts";
 import { SavedPanel } from "./saved-panel.ts";
@@ -15,7 +24,7 @@ import { TrainingPanel } from "./training-panel.ts";
 
 export interface SideOptions {
   readonly kind: Kind;
-  readonly device: "auto" | "wasm";
+  readonly device: DeviceAsked;
   readonly notice: Notice;
   readonly onDevice: (device: DeviceInfo) => void;
 }
@@ -31,15 +40,14 @@ export class Side {
   readonly #form: SettingsForm;
   readonly #training: TrainingPanel;
   readonly #saved: SavedPanel;
-  readonly #protein: ProteinView | undefined;
-  readonly #text: TextView | undefined;
+  readonly #view: ProteinView | TextView;
   #source: { readonly source: Source; readonly vocabulary: number } | undefined;
   #summary: DataSummary | undefined;
+  #bundled: BundledModel | undefined;
   #state: RunState | undefined;
   #reading = false;
-  /** Id of the run in the browser's storage. */
-  #id = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #estimating: AbortController | undefined;
 
   constructor(options: SideOptions) {
     const { kind, notice } = options;
@@ -48,13 +56,15 @@ export class Side {
     this.#client = new WorkerClient({
       onRow: (row) => {
         this.#training.add(row);
-        this.#protein?.trained();
+        this.#view.trained();
       },
       onState: (state) => this.#take(state),
+      onAutosave: (autosave) => void this.#saved.autosaved(autosave),
     });
     this.#data = new DataPanel(kind, {
       onSource: (source, vocabulary) => void this.#open(source, vocabulary),
       onCancel: () => this.#restart(),
+      onProblem: (error) => notice.show(error),
     });
     this.#form = new SettingsForm(kind, () => this.#estimate());
     this.#training = new TrainingPanel(kind, {
@@ -71,9 +81,7 @@ export class Side {
       },
       notice,
     );
-    this.#protein = kind === "protein" ? new ProteinView(ask, notice) : undefined;
-    this.#text = kind === "text" ? new TextView(ask, notice) : undefined;
-    const look = (this.#protein ?? this.#text)?.element;
+    this.#view = kind === "protein" ? new ProteinView(ask, notice) : new TextView(ask, notice);
     const title = idOf(kind, "model-title");
     this.element = h(
       "div",
@@ -84,34 +92,70 @@ export class Side {
         this.#data.element,
         h("section", { "aria-labelledby": title }, h("h2", { id: title }, "Model"), this.#form.element),
       ),
-      h("div", { class: "column wide" }, this.#training.element, ...(look ? [look] : [])),
+      h("div", { class: "column wide" }, this.#training.element, this.#view.element),
       h("div", { class: "column" }, this.#saved.element),
     );
-    void this.#probe();
-    void notice.during(() => this.#saved.refresh());
+    void this.#begin();
   }
 
-  async #probe(): Promise<void> {
-    await this.#options.notice.during(async () =>
-      this.#options.onDevice(await this.#client.ask("probe", { kind: this.#options.device })),
-    );
+  /** Steps that would be lost with the page. */
+  get unsavedSteps(): number {
+    return this.#state?.unsavedSteps ?? 0;
+  }
+
+  /** Saves unsaved steps at the next boundary between steps, even while the page waits for an answer. */
+  saveSteps(): void {
+    void this.#client.ask("saveSteps", null).catch(() => {}); // The worker reports a save that fails.
+  }
+
+  /** Opens the device, then the run that was open when the page ended, and the bundled model. */
+  async #begin(): Promise<void> {
+    const { kind, notice, device, onDevice } = this.#options;
+    const opened = await notice.during(async () => onDevice(await this.#client.ask("probe", { asked: device })));
+    if (!opened) return this.#view.ready("none", "There is no device to compute on.");
+    await notice.attempt(async () => {
+      await this.#saved.refresh();
+      const found = await this.#client.ask("restore", { side: kind });
+      if (found === "elsewhere") this.#saved.say("The last run is open in another tab of this page.");
+      else if (found !== undefined) {
+        this.#show(found);
+        const { step, savedAt } = found.entry;
+        this.#saved.say(`The run is as it was at step ${integer(step)}, saved at ${timeOfDay(savedAt)}.`);
+      }
+    });
+    await this.#openBundled();
+  }
+
+  async #openBundled(): Promise<void> {
+    const done = await this.#options.notice.attempt(async () => {
+      this.#bundled = await this.#client.ask("bundled", { side: this.#options.kind });
+      this.#form.offer(this.#bundled);
+    });
+    if (!done) this.#view.ready("none", "The bundled model could not be opened. Train one, or load a saved run.");
+    this.#showExamples();
+    this.#showIdle();
+    this.#refresh();
   }
 
   /** Takes a new state of the run, and enables only the controls that may be used now. */
   #take(state: RunState): void {
-    const before = this.#state?.phase;
+    const before = this.#state;
     this.#state = state;
-    const { phase, error } = state;
-    const isRun = phase === "training" || phase === "paused" || phase === "finished";
-    this.#training.show(state, this.#summary !== undefined);
-    this.#lock();
-    if (phase !== before) {
+    const { phase, error, shown } = state;
+    this.#refresh();
+    if (phase !== before?.phase || shown !== before.shown) {
+      const isRun = phase === "training" || phase === "paused" || phase === "finished";
       this.#saved.ready(isRun);
-      this.#protein?.ready(isRun);
-      this.#text?.ready(isRun);
-      if (phase === "finished") this.#estimate();
+      this.#view.ready(shown, phase === "preparing" ? "The model comes as soon as it can train." : "One moment…");
+      if (phase === "finished" && before?.phase !== phase) this.#estimate();
     }
     if (error !== undefined) this.#options.notice.show(new WorkerFailure(error));
+  }
+
+  #refresh(): void {
+    this.#training.show(this.#state, this.#summary !== undefined, this.#bundled);
+    this.#view.about(aboutOf(this.#state, this.#bundled));
+    this.#lock();
   }
 
   #lock(): void {
@@ -130,21 +174,32 @@ export class Side {
       this.#source = { source, vocabulary };
     });
     this.#reading = false;
-    this.#lock();
-    if (done && this.#summary !== undefined) this.#showData(this.#summary);
-    this.#training.show(this.#state, this.#summary !== undefined);
+    if (done) this.#showData();
+    this.#refresh();
   }
 
-  #showData(data: DataSummary): void {
-    this.#data.show(data);
-    this.#protein?.show(data.examples, data.valid > 0);
-    this.#text?.vocabulary(true);
-    if (this.#state === undefined || this.#state.phase === "idle") this.#training.reset([], data.unigramEntropy);
+  #showData(): void {
+    this.#data.show(this.#summary);
+    this.#showExamples();
+    this.#showIdle();
     this.#estimate();
+  }
+
+  /** The proteins or documents of the data, or those that come with the bundled model. */
+  #showExamples(): void {
+    const { examples, valid } = this.#summary ?? { examples: this.#bundled?.examples ?? [], valid: 1 };
+    this.#view.show(examples, valid > 0);
+  }
+
+  /** While there is no run, the chart shows how the bundled model was trained. */
+  #showIdle(): void {
+    if ((this.#state?.phase ?? "idle") !== "idle") return;
+    this.#training.reset(this.#bundled?.rows ?? [], this.#bundled?.unigramEntropy ?? this.#summary?.unigramEntropy);
   }
 
   #estimate(): void {
     clearTimeout(this.#timer);
+    this.#estimating?.abort();
     this.#form.showEstimate(undefined);
     this.#timer = setTimeout(() => void this.#ask(), ESTIMATE_AFTER_MS);
   }
@@ -153,9 +208,11 @@ export class Side {
     const settings = this.#form.value;
     const phase = this.#state?.phase ?? "idle";
     if (settings === undefined || this.#summary === undefined || phase === "preparing" || phase === "training") return;
-    await this.#options.notice.during(async () => {
-      const estimate = await this.#client.ask("estimate", settings);
-      if (JSON.stringify(this.#form.value) === JSON.stringify(settings)) this.#form.showEstimate(estimate);
+    const { signal } = (this.#estimating = new AbortController());
+    this.#form.showEstimate("measuring");
+    await this.#options.notice.attempt(async () => {
+      const estimate = await this.#client.ask("estimate", settings, { signal });
+      if (!signal.aborted) this.#form.showEstimate(estimate);
     });
   }
 
@@ -175,16 +232,20 @@ export class Side {
       this.#form.element.reportValidity();
       return;
     }
-    this.#id = newId();
-    this.#training.reset([], this.#summary?.unigramEntropy);
+    clearTimeout(this.#timer);
+    this.#estimating?.abort();
     this.#saved.say("");
-    await this.#client.ask("start", settings);
+    this.#training.reset([], this.#summary?.unigramEntropy);
+    const data = await this.#client.ask("start", settings);
+    this.#training.floor(data.unigramEntropy);
   }
 
   async #close(): Promise<void> {
     await this.#client.ask("close", null);
-    this.#training.reset([], this.#summary?.unigramEntropy);
+    this.#showIdle();
+    this.#refresh();
     this.#estimate();
+    await this.#saved.refresh();
   }
 
   /** Ends the worker with all its work. The new worker reads the data again. */
@@ -193,64 +254,36 @@ export class Side {
     const source = this.#source;
     this.#client.restart();
     this.#state = undefined;
-    this.#training.show(undefined, false);
-    void this.#probe();
+    if (reading || source === undefined) {
+      this.#summary = undefined;
+      this.#source = undefined;
+      this.#form.showEstimate(undefined);
+      this.#showExamples();
+    }
+    this.#showIdle();
+    this.#refresh();
+    void this.#options.notice.during(async () => {
+      this.#options.onDevice(await this.#client.ask("probe", { asked: this.#options.device }));
+      await this.#openBundled();
+    });
     if (!reading && source !== undefined) void this.#open(source.source, source.vocabulary);
-    else this.#forget();
-    this.#lock();
-  }
-
-  #forget(): void {
-    this.#summary = undefined;
-    this.#source = undefined;
-    this.#protein?.show([], false);
-    this.#text?.vocabulary(false);
-    this.#training.reset([], undefined);
-    this.#form.showEstimate(undefined);
-  }
-
-  async #saveContent(): Promise<SavedContent> {
-    const { files, source } = await this.#client.ask("save", null);
-    return { files, source };
   }
 
   async #save(): Promise<void> {
-    const settings = this.#state?.settings;
-    if (settings === undefined) return;
-    await this.#options.notice
-      .during(async () => {
-        this.#saved.say("Saving…");
-        const content = await this.#saveContent();
-        const { step } = JSON.parse(new TextDecoder().decode(content.files["trainer_state.json"])) as {
-          readonly step: number;
-        };
-        const size = Object.values(content.files).reduce(
-          (n, file) => n + file.length,
-          content.source?.bytes?.length ?? 0,
-        );
-        const entry: SavedEntry = {
-          id: this.#id,
-          side: settings.side,
-          name: nameOf(settings, this.#summary),
-          step,
-          loss: this.#training.rows.findLast((row) => row.type === "train" && row.step <= step)?.loss,
-          bytes: size,
-          savedAt: Date.now(),
-        };
-        await putSaved(entry, content);
-        await this.#saved.refresh();
-        this.#saved.say(`Saved step ${integer(step)}, ${bytes(size)}.`);
-      })
-      .then((saved) => {
-        if (!saved) this.#saved.say("");
-      });
+    this.#saved.say("Saving…");
+    const saved = await this.#options.notice.during(async () => {
+      const { step, bytes: size } = await this.#client.ask("save", null);
+      await this.#saved.refresh();
+      this.#saved.say(`Saved step ${integer(step)}, ${bytes(size)}.`);
+    });
+    if (!saved) this.#saved.say("");
   }
 
   async #download(): Promise<void> {
     const settings = this.#state?.settings;
     if (settings === undefined) return;
     await this.#options.notice.during(async () => {
-      const { files } = await this.#saveContent();
+      const files = await this.#client.ask("files", null);
       const name = `cloze-${settings.side}-${settings.size}`;
       const url = URL.createObjectURL(
         new Blob(
@@ -265,48 +298,50 @@ export class Side {
     });
   }
 
-  async #load({ id, name }: SavedEntry): Promise<void> {
-    await this.#options.notice
-      .during(async () => {
-        this.#saved.say(`Loading ${name}…`);
-        await this.#restore(await readSaved(id), id);
-      })
-      .then((loaded) => {
-        this.#saved.say(loaded ? `${name} is loaded.` : "");
-      });
+  #load({ id, name }: SavedEntry): Promise<void> {
+    return this.#restoring(name, () => this.#client.ask("loadSaved", { side: this.#options.kind, id }));
   }
 
-  async #openFile(file: File): Promise<void> {
-    await this.#options.notice
-      .during(async () => {
-        this.#saved.say(`Loading ${file.name}…`);
-        await this.#restore(
-          { files: await readZip(new Uint8Array(await file.arrayBuffer())), source: undefined },
-          newId(),
-        );
-      })
-      .then((loaded) => {
-        this.#saved.say(loaded ? `${file.name} is loaded.` : "");
-      });
+  #openFile(file: File): Promise<void> {
+    return this.#restoring(file.name, async () => {
+      const files = await readZip(new Uint8Array(await file.arrayBuffer()));
+      return this.#client.ask("load", { side: this.#options.kind, files });
+    });
   }
 
-  async #restore(content: SavedContent, id: string): Promise<void> {
-    const { settings, data, rows } = await this.#client.ask("load", { side: this.#options.kind, ...content });
-    this.#id = id;
+  async #restoring(name: string, load: () => Promise<LoadedRun>): Promise<void> {
+    this.#saved.say(`Loading ${name}…`);
+    const loaded = await this.#options.notice.during(async () => {
+      const run = await load();
+      this.#show(run);
+      this.#saved.say(
+        run.copied
+          ? `${name} is open in another tab too. This is a copy of it, which is saved under an entry of its own.`
+          : `${name} is loaded.`,
+      );
+    });
+    if (!loaded) this.#saved.say("");
+  }
+
+  #show({ settings, data, source, rows }: LoadedRun): void {
     this.#form.show(settings);
     if (data !== undefined) {
       this.#summary = data;
-      if (content.source !== undefined) this.#source = { source: content.source, vocabulary: data.vocabulary ?? 0 };
-      this.#showData(data);
+      if (source !== undefined) this.#source = { source, vocabulary: data.vocabulary ?? 0 };
+      this.#showData();
     }
     this.#training.reset(rows, data?.unigramEntropy ?? this.#summary?.unigramEntropy);
-    this.#training.show(this.#state, this.#summary !== undefined);
-    this.#lock();
+    this.#refresh();
   }
 }
 
-const nameOf = ({ size, objective }: Settings, data: DataSummary | undefined): string =>
-  `${data?.name ?? "Run"}, ${size}, ${objective}`;
-
-/** A new id for a run. (`crypto.randomUUID` is missing where the page comes over plain http from another machine.) */
-const newId = (): string => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+/** Which model the views show, in words. */
+function aboutOf(state: RunState | undefined, bundled: BundledModel | undefined): string {
+  if (state?.shown === "run") return "The model of your run, as it is now.";
+  if (state?.shown !== "bundled" || bundled === undefined) return "";
+  const { settings, data, validLoss, unigramEntropy } = bundled;
+  return (
+    `The bundled model: trained for ${integer(settings.steps)} steps on ${data}. Held-out loss ${nats(validLoss)} ` +
+    `nats; without context it would be ${nats(unigramEntropy)} at best.`
+  );
+}

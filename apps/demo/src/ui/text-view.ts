@@ -1,11 +1,13 @@
 /** The view of a text by the model: the pieces of the text in the vocabulary, and predictions for masks. */
 import { bars } from "./distribution.ts";
-import { h } from "./dom.ts";
+import type { Example, RunState } from "../protocol.ts";
+import { h, say } from "./dom.ts";
 import type { Notice } from "./notice.ts";
 import type { Ask } from "./protein-view.ts";
 
 const BARS = 6;
 const WAIT_MS = 150;
+const MASKED = "Miss [MASK] was at Netherfield.";
 
 export class TextView {
   readonly element: HTMLElement;
@@ -17,10 +19,11 @@ export class TextView {
     "A single man of good fortune was walking towards Netherfield.",
   );
   readonly #pieces = h("p", { class: "pieces", "aria-live": "polite" });
-  readonly #masked = h("input", { id: "fill-text", type: "text", value: "She was a very agreeable [MASK]." });
+  readonly #masked = h("input", { id: "fill-text", type: "text", value: MASKED });
   readonly #fill: HTMLButtonElement;
   readonly #answers = h("div", { class: "two", "aria-live": "polite" });
-  #hasVocabulary = false;
+  readonly #about = h("p", { class: "about small", role: "status" });
+  #shown: RunState["shown"] | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ask: Ask, notice: Notice) {
@@ -31,6 +34,7 @@ export class TextView {
       "section",
       { "aria-labelledby": "text-title" },
       h("h2", { id: "text-title" }, "Look inside"),
+      this.#about,
       h("h3", {}, "Pieces"),
       h("div", { class: "field" }, h("label", { for: "pieces-text" }, "A text of yours"), this.#text),
       this.#pieces,
@@ -41,6 +45,7 @@ export class TextView {
           class: "field",
           onsubmit: (event) => {
             event.preventDefault();
+            this.#notice.clear();
             void this.#answer();
           },
         },
@@ -49,31 +54,32 @@ export class TextView {
       ),
       this.#answers,
     );
-    this.vocabulary(false);
-    this.ready(false);
+    this.ready("none", "One moment…");
   }
 
-  /** Tells the view whether there is a vocabulary. */
-  vocabulary(there: boolean): void {
-    this.#hasVocabulary = there;
-    if (there) this.#later();
-    else
-      this.#pieces.replaceChildren(
-        h("span", { class: "small" }, "The pieces are shown once there is data, and a vocabulary trained on it."),
-      );
+  /** Says which model the view shows. */
+  about(text: string): void {
+    say(this.#about, text);
   }
 
-  /** Tells the view whether there is a model. */
-  ready(ready: boolean): void {
-    if (this.#fill.disabled === ready)
-      this.#answers.replaceChildren(
-        h(
-          "p",
-          { class: "small" },
-          ready ? "The model's guesses are shown here." : "There is no model yet: train one, or load a saved run.",
-        ),
-      );
-    this.#fill.disabled = !ready;
+  /** The data has changed, and the vocabulary with it. */
+  show(_examples: readonly Example[], _heldOut: boolean): void {
+    this.#later();
+  }
+
+  /** Called at every step: the answers stay as they are until the visitor asks again. */
+  trained(): void {}
+
+  /** Tells the view which model there is. `wait`: the text while there is none. */
+  ready(shown: RunState["shown"], wait: string): void {
+    const changed = shown !== this.#shown;
+    this.#shown = shown;
+    this.#fill.disabled = shown === "none";
+    if (shown === "none") this.#answers.replaceChildren(h("p", { class: "small" }, wait));
+    else if (changed) {
+      this.#later();
+      void this.#answer();
+    }
   }
 
   #later(): void {
@@ -82,8 +88,8 @@ export class TextView {
   }
 
   async #cut(): Promise<void> {
-    if (!this.#hasVocabulary) return;
-    await this.#notice.during(async () => {
+    if (this.#shown === "none") return;
+    await this.#notice.attempt(async () => {
       const pieces = await this.#ask("pieces", { text: this.#text.value });
       this.#pieces.replaceChildren(
         ...pieces.flatMap(({ token, special }) => [
@@ -95,7 +101,7 @@ export class TextView {
   }
 
   async #answer(): Promise<void> {
-    await this.#notice.during(async () => {
+    await this.#notice.attempt(async () => {
       const masks = await this.#ask("fillMask", { text: this.#masked.value });
       this.#answers.replaceChildren(
         ...masks.map(({ candidates }, i) => h("div", {}, h("h4", {}, `Mask ${i + 1}`), bars(candidates, BARS))),

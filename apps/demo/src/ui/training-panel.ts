@@ -1,5 +1,5 @@
 /** The panel of the run: its phase, progress and loss, and the button that starts, pauses and resumes it. */
-import type { RunState, Side } from "../protocol.ts";
+import type { BundledModel, RunState, Side } from "../protocol.ts";
 import type { TrainerRow } from "../run-files.ts";
 import { h, idOf, say } from "./dom.ts";
 import { count, duration, integer, nats } from "./format.ts";
@@ -12,7 +12,7 @@ export interface TrainingEvents {
 }
 
 const STATS = ["Step", "Loss", "Held out", "Tokens/s", "Step time", "Left"] as const;
-/** Number of the last steps whose mean time gives the estimate of the time left. */
+/** Number of the last steps whose mean gives the time of a step. */
 const RECENT = 20;
 
 export class TrainingPanel {
@@ -25,6 +25,7 @@ export class TrainingPanel {
   #rows: TrainerRow[] = [];
   #state: RunState | undefined;
   #floor: number | undefined;
+  #bundled: BundledModel | undefined;
 
   constructor(side: Side, { onMain, onClose }: TrainingEvents) {
     this.#chart = new LossChart(side);
@@ -48,7 +49,7 @@ export class TrainingPanel {
       h("dl", { class: "stats" }, ...stats),
       this.#chart.element,
     );
-    this.show(undefined, false);
+    this.show(undefined, false, undefined);
   }
 
   get rows(): readonly TrainerRow[] {
@@ -61,13 +62,20 @@ export class TrainingPanel {
     this.#numbers();
   }
 
+  /** Sets the unigram floor of the chart. */
+  floor(floor: number | undefined): void {
+    this.#floor = floor;
+    this.#numbers();
+  }
+
   add(row: TrainerRow): void {
     this.#rows.push(row);
     this.#numbers();
   }
 
-  show(state: RunState | undefined, hasData: boolean): void {
+  show(state: RunState | undefined, hasData: boolean, bundled: BundledModel | undefined): void {
     this.#state = state;
+    this.#bundled = bundled;
     const phase = state?.phase ?? "idle";
     const labels = {
       idle: "Train",
@@ -86,7 +94,9 @@ export class TrainingPanel {
     say(
       this.#phase,
       {
-        idle: hasData ? "Ready." : "Choose data, then train.",
+        idle:
+          (hasData ? "Ready." : "Choose data, then train.") +
+          (bundled === undefined ? "" : " Until then: how the bundled model was trained."),
         preparing: `${state?.doing ?? "Preparing"}…`,
         training: state?.doing ? `${state.doing}…` : "Training.",
         paused:
@@ -105,7 +115,8 @@ export class TrainingPanel {
     const train = this.#rows.filter(({ type }) => type === "train");
     const last = train.at(-1);
     const recent = train.slice(-RECENT);
-    const steps = state?.steps ?? 0;
+    const isIdle = (state?.phase ?? "idle") === "idle";
+    const steps = isIdle && train.length > 0 ? (this.#bundled?.settings.steps ?? 0) : (state?.steps ?? 0);
     const step = last?.step ?? state?.step ?? 0;
     const stepMs =
       recent.length === 0 ? 0 : recent.reduce((sum, { time }) => sum + (time.stepMs ?? 0), 0) / recent.length;
@@ -116,7 +127,7 @@ export class TrainingPanel {
       "Held out": nats(held?.loss),
       "Tokens/s": last?.time.tokensPerSecond === undefined ? "–" : count(last.time.tokensPerSecond),
       "Step time": stepMs === 0 ? "–" : `${stepMs < 10 ? stepMs.toFixed(1) : Math.round(stepMs)} ms`,
-      Left: stepMs === 0 || step >= steps ? "–" : duration(((steps - step) * stepMs) / 1000),
+      Left: state?.secondsLeft === undefined || step >= steps ? "–" : duration(state.secondsLeft),
     };
     for (const [name, value] of Object.entries(values)) say(this.#stats.get(name) as HTMLElement, value);
     // The floor is for the loss of tokens alone. With two objectives the loss is their sum.

@@ -2,7 +2,7 @@
 import { encodeSafetensors, parseSafetensors, toFloat32, type TensorBytes } from "@cloze/checkpoint";
 import { ConfigError, FormatError } from "@cloze/errors";
 import type { HostTensor, HostTensors } from "@cloze/graph";
-import { readWeights } from "@cloze/models/families";
+import { readWeights, type OpenedModel } from "@cloze/models/families";
 import type { Tokenizer } from "@cloze/tokenizer";
 import type { TrainerState } from "@cloze/trainer/step";
 import type { Files, Side } from "../protocol.ts";
@@ -91,9 +91,14 @@ export function runFileOf(files: Files): RunFile {
 
 export async function tokenizerOf(files: Files, side: Side): Promise<Tokenizer> {
   const texts = Object.fromEntries(
-    ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"].flatMap((name) =>
-      name in files ? [[name, textOf(files, name)]] : [],
-    ),
+    [
+      "tokenizer.json",
+      "vocab.txt",
+      "tokenizer_config.json",
+      "special_tokens_map.json",
+      "added_tokens.json",
+      "config.json",
+    ].flatMap((name) => (name in files ? [[name, textOf(files, name)]] : [])),
   );
   if (side === "protein") return (await import("@cloze/tokenizer-protein")).proteinTokenizerFromFiles(texts);
   return (await import("@cloze/tokenizer-wordpiece")).wordPieceFromFiles(texts);
@@ -108,6 +113,13 @@ export async function savedRunOf(files: Files, { opened }: Model): Promise<Saved
       "",
       "expected a trainer state of version 1. Open a run that this page has saved.",
     );
+  const weights = await weightsOf(files, opened);
+  const rows: readonly TrainerRow[] = METRICS_FILE in files ? parseMetricsText(textOf(files, METRICS_FILE)) : [];
+  return { weights, optimizer: tensorsIn(files, OPTIMIZER_FILE), state: state as TrainerState, rows };
+}
+
+/** The weights of a checkpoint as f32, under the model's names. */
+export async function weightsOf(files: Files, opened: OpenedModel): Promise<HostTensors> {
   const stored = tensorsIn(files, MODEL_FILE);
   const { weights } = await readWeights(
     opened,
@@ -117,8 +129,7 @@ export async function savedRunOf(files: Files, { opened }: Model): Promise<Saved
     },
     MODEL_FILE,
   );
-  const rows: readonly TrainerRow[] = METRICS_FILE in files ? parseMetricsText(textOf(files, METRICS_FILE)) : [];
-  return { weights, optimizer: tensorsIn(files, OPTIMIZER_FILE), state: state as TrainerState, rows };
+  return weights;
 }
 
 function floats(tensor: HostTensor | undefined, name: string): Float32Array<ArrayBuffer> {

@@ -25,6 +25,7 @@ import type { Objective } from "@cloze/objective";
 import type { Tokenizer } from "@cloze/tokenizer";
 import type { DataSummary, Example, Settings, Side, Source } from "../protocol.ts";
 import { readSource } from "./read-source.ts";
+import { checkSource } from "./source-check.ts";
 
 /** The split of the command line. It does not depend on the run's seed. */
 const SPLIT = { seed: 0, valid: 0.05 };
@@ -53,6 +54,7 @@ export interface OpenRequest {
 
 export async function openData(request: OpenRequest): Promise<OpenedData> {
   const bytes = await readSource(request.side, request.source);
+  checkSource(request.side, request.source.name, bytes);
   const { high, low } = contentHash(bytes, 0, 0, bytes.length);
   const hash = [high, low].map((part) => part.toString(16).padStart(8, "0")).join("");
   return request.side === "protein" ? openProteins(request, bytes, hash) : openText(request, bytes, hash);
@@ -92,8 +94,6 @@ async function openText(
   bytes: Uint8Array,
   hash: string,
 ): Promise<OpenedData> {
-  if (bytes.subarray(0, 4096).includes(0))
-    throw new ConfigError(`${source.name}: expected text, got binary data. Open a plain text file, or paste text.`);
   const documents = documentsIn(bytes, source.name);
   const tokenizer = given ?? (await trainedTokenizer(documents.all, vocabulary));
   const collector = documentCollector({ tokenizer, split: SPLIT });

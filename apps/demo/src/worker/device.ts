@@ -1,24 +1,34 @@
-/** The choice of the device: WebGPU where the browser has it, else TensorFlow.js on WebAssembly, with the reason. */
-import type { Backend } from "@cloze/backend";
+/** The opening of the device that `chooseDevice` chooses, with the reason for the choice. */
+import { unavailable, type Backend, type Probe } from "@cloze/backend";
 import type { DeviceInfo } from "../protocol.ts";
+import { afterWasmFailed, chooseDevice, type DeviceAsked, type DeviceChoice } from "./device-choice.ts";
 
 export interface Device {
   readonly backend: Backend;
   readonly info: DeviceInfo;
 }
 
-export async function openDevice(kind: "auto" | "wasm"): Promise<Device> {
-  if (kind === "wasm")
-    return openWasm("?device=wasm in the address asks for it", "Take it out of the address to compute on WebGPU.");
-  const { backend, probe } = await import("@cloze/backend-webgpu");
-  const found = await probe();
-  if (!found.available) return openWasm(found.reason, found.remedy);
-  const opened = await backend();
-  return { backend: opened, info: { kind: "webgpu", device: opened.capabilities.device } };
+export async function openDevice(asked: DeviceAsked): Promise<Device> {
+  // `?device=wasm` needs no answer about WebGPU, so its code is not loaded.
+  const probed: Probe =
+    asked === "wasm" ? unavailable("it was not asked for", "") : await (await import("@cloze/backend-webgpu")).probe();
+  const choice = chooseDevice(asked, probed);
+  if (choice.kind === "webgpu") return openWebGpu(choice);
+  try {
+    return await openWasm(choice);
+  } catch (error) {
+    const second = afterWasmFailed(probed, error instanceof Error ? error.message : String(error));
+    if (second === undefined) throw error;
+    return openWebGpu(second);
+  }
 }
 
-async function openWasm(reason: string, remedy: string): Promise<Device> {
+async function openWebGpu({ reason, remedy }: DeviceChoice): Promise<Device> {
+  const backend = await (await import("@cloze/backend-webgpu")).backend();
+  return { backend, info: { kind: "webgpu", device: backend.capabilities.device, reason, remedy } };
+}
+
+async function openWasm({ reason, remedy }: DeviceChoice): Promise<Device> {
   const { wasmBackend } = await import("./wasm-backend.ts");
-  const backend = await wasmBackend();
-  return { backend, info: { kind: "wasm", device: "processor, one thread", reason, remedy } };
+  return { backend: await wasmBackend(), info: { kind: "wasm", device: "processor, one thread", reason, remedy } };
 }

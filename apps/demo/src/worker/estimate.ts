@@ -1,69 +1,185 @@
 /**
  * The estimate of a run's memory and time before its start. Memory is the peak of live bytes in a step without fusion,
- * which is more than a backend needs. Time comes from the measured rate of a matrix product.
+ * which is more than a backend needs. Time comes from a few steps of the run's own program (`step-time.ts`), and from
+ * the size of its evaluations.
  */
 import type { Backend } from "@cloze/backend";
-import { Graph, peakLiveBytes, program, type HostTensor } from "@cloze/graph";
-import { flopsPerToken } from "@cloze/models/esm2";
-import { feedTypes } from "@cloze/objective";
-import { stepProgram, type TrainSetup } from "@cloze/trainer/step";
+import { peakLiveBytes } from "@cloze/graph";
+import { initialize } from "@cloze/nn";
+import { feedTypes, type Objective } from "@cloze/objective";
+import { Evaluator, prepareStep, Programs, stepProgram, type StepOptions } from "@cloze/trainer/step";
 import type { Estimate, Settings } from "../protocol.ts";
 import { rowsOf, type OpenedData } from "./data.ts";
-import { modelOf, newConfig, objectiveOf, optimizerOf } from "./model.ts";
+import { evaluationsAfter, evaluationSize } from "./evaluation-plan.ts";
+import { objectiveOf, optimizerOf, type Model } from "./model.ts";
+import { CLIP } from "./run.ts";
+import { rowsToTime, stepSeconds, type TimedRows } from "./step-time.ts";
 
-/** Share of the rate of one large matrix product that a step reaches, about. */
-const SHARE_OF_PRODUCT = 0.35;
+/** Time for the timed steps of one number of rows, and the largest number of them. */
+const TIMED_MS = 250;
+const TIMED_STEPS = 4;
 
-export async function estimateRun(settings: Settings, data: OpenedData, flopsPerSecond: number): Promise<Estimate> {
+export interface EstimateRequest {
+  readonly settings: Settings;
+  readonly data: OpenedData;
+  readonly model: Model;
+  readonly backend: Backend;
+  readonly signal: AbortSignal;
+}
+
+/** The times of the steps so far by the settings that matter to them, for the life of a worker. */
+export type TimedSteps = Map<string, Promise<Timed>>;
+
+interface Timed {
+  readonly rows: readonly TimedRows[];
+  /** Time to compile the step's program. */
+  readonly compileSeconds: number;
+  readonly evaluation: TimedEvaluation | undefined;
+}
+
+interface TimedEvaluation {
+  readonly secondsPerToken: number;
+  readonly compileSeconds: number;
+}
+
+export async function estimateRun(request: EstimateRequest, timedSteps: TimedSteps): Promise<Estimate> {
+  const { settings, data, model } = request;
   const objective = await objectiveOf(settings, data.tokenizer);
-  const config = await newConfig(settings.side, settings.size);
-  const { source, parameters } = await modelOf(config, settings.size, objective, data.tokenizer);
-  const batch = await rowsOf(data, settings, objective).train.batchAt(0);
-  const types = feedTypes(objective.prepare(batch, { seed: settings.seed, step: 0, evaluation: false }));
-  const setup: TrainSetup = { source, objective, optimizer: optimizerOf(settings), clip: 1 };
-  const memoryBytes = peakLiveBytes(stepProgram(setup, types));
-  const sizes = sizesOf(config, data.tokenizer.vocabulary.length);
-  const flops = flopsPerToken(sizes, settings.length) * settings.length * settings.rows * settings.steps;
+  const { train, valid } = rowsOf(data, settings, objective);
+  const types = feedTypes(
+    objective.prepare(await train.batchAt(0), { seed: settings.seed, step: 0, evaluation: false }),
+  );
+  const memoryBytes = peakLiveBytes(
+    stepProgram({ source: model.source, objective, optimizer: optimizerOf(settings), clip: CLIP }, types),
+  );
+  const { size, start, optimizer, length, rows } = settings;
+  const key = JSON.stringify([
+    size,
+    start,
+    settings.objective,
+    optimizer,
+    length,
+    rows,
+    data.hash,
+    data.tokenizer.hash,
+  ]);
+  const timed = await timedOnce(timedSteps, key, request.signal, () => timeRun(request, objective));
+  const pass = await evaluationSize(valid, rows * length);
+  const { secondsPerToken = 0, compileSeconds = 0 } = timed.evaluation ?? {};
+  const evaluations = timed.evaluation === undefined ? 0 : evaluationsAfter(0, settings.steps);
   return {
-    parameters: [...parameters.values()].reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0),
+    parameters: [...model.parameters.values()].reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0),
     memoryBytes,
-    seconds: flops / (flopsPerSecond * SHARE_OF_PRODUCT),
+    seconds:
+      timed.compileSeconds +
+      stepSeconds(rows, timed.rows) * settings.steps +
+      compileSeconds * pass.shapes +
+      secondsPerToken * pass.tokens * evaluations,
   };
 }
 
-function sizesOf(config: unknown, vocab: number): Parameters<typeof flopsPerToken>[0] {
-  const json = config as Readonly<Record<string, number>>;
-  const size = (key: string): number => json[key] ?? 0;
-  return {
-    vocab,
-    hidden: size("hidden_size"),
-    layers: size("num_hidden_layers"),
-    intermediate: size("intermediate_size"),
+/** The times under a key. Work that another request has begun and then given up is done again. */
+async function timedOnce(
+  timedSteps: TimedSteps,
+  key: string,
+  signal: AbortSignal,
+  time: () => Promise<Timed>,
+): Promise<Timed> {
+  for (;;) {
+    const begun = timedSteps.get(key);
+    const timing = begun ?? time();
+    if (begun === undefined) {
+      timedSteps.set(key, timing);
+      timing.catch(() => timedSteps.delete(key));
+    }
+    try {
+      return await timing;
+    } catch (error) {
+      if (begun === undefined || signal.aborted) throw error;
+    }
+  }
+}
+
+async function timeRun(request: EstimateRequest, objective: Objective): Promise<Timed> {
+  const { settings } = request;
+  const timed: TimedRows[] = [];
+  let compileSeconds = 0;
+  for (let rows = rowsToTime(settings.rows, timed); rows !== undefined; rows = rowsToTime(settings.rows, timed)) {
+    const { first, later } = await timeRows(request, objective, rows);
+    compileSeconds = Math.max(0, first - later);
+    timed.push({ rows, seconds: later });
+  }
+  return { rows: timed, compileSeconds, evaluation: await timeEvaluation(request, objective) };
+}
+
+/** One batch of an evaluation, the middle one, with its compilation and without. */
+async function timeEvaluation(
+  { settings, data, model, backend, signal }: EstimateRequest,
+  objective: Objective,
+): Promise<TimedEvaluation | undefined> {
+  const { valid } = rowsOf(data, settings, objective);
+  if (valid === undefined || valid.count === 0) return undefined;
+  const batch = await valid.batchAt(Math.floor(valid.count / 2));
+  const evaluator = new Evaluator({
+    backend,
+    source: model.source,
+    objective,
+    batches: { count: 1, batchAt: async () => batch },
+  });
+  const session = await backend.start(initialize(model.parameters, settings.seed));
+  try {
+    const times: number[] = [];
+    for (let run = 0; run < 2; run++) {
+      const began = performance.now();
+      await evaluator.run(session, signal);
+      times.push((performance.now() - began) / 1000);
+    }
+    const [first = 0, later = 0] = times;
+    return { secondsPerToken: later / (batch.rows * batch.length), compileSeconds: Math.max(0, first - later) };
+  } finally {
+    await session.dispose();
+  }
+}
+
+/** Seconds to the end of the first step, and of a later step, on new weights that are thrown away. */
+async function timeRows(
+  { settings, data, model, backend, signal }: EstimateRequest,
+  objective: Objective,
+  rows: number,
+): Promise<{ readonly first: number; readonly later: number }> {
+  const steps: StepOptions = {
+    backend,
+    source: model.source,
+    objective,
+    optimizer: optimizerOf(settings),
+    clip: CLIP,
+    batches: rowsOf(data, { ...settings, rows }, objective).train,
+    accumulate: 1,
+    weights: initialize(model.parameters, settings.seed),
+    seed: settings.seed,
   };
-}
-
-/**
- * Measures the rate of a matrix product: multiplications and additions per second. Where the first product takes less
- * than 10 ms, it measures a larger one.
- */
-export async function measureRate(backend: Backend): Promise<number> {
-  const small = await productRate(backend, 256);
-  return small.seconds < 0.01 ? (await productRate(backend, 1024)).rate : small.rate;
-}
-
-async function productRate(backend: Backend, n: number): Promise<{ readonly rate: number; readonly seconds: number }> {
-  const graph = new Graph();
-  const a = graph.input("a", "f32", [n, n]);
-  const b = graph.input("b", "f32", [n, n]);
-  const made = program(graph, { state: [a, b], outputs: { sum: a.matmul(b).sum() }, feeds: [] });
-  const ones = (): HostTensor => ({ dtype: "f32", shape: [n, n], data: new Float32Array(n * n).fill(1) });
-  const executable = await backend.compile(made);
-  const session = await backend.start({ a: ones(), b: ones() });
-  await session.run(executable, {});
   const began = performance.now();
-  await session.run(executable, {});
-  const seconds = Math.max(1e-6, (performance.now() - began) / 1000);
-  await session.dispose();
-  await executable.dispose();
-  return { rate: (2 * n ** 3) / seconds, seconds };
+  const programs = new Programs(steps, 0);
+  const session = await programs.start(await prepareStep(steps, 0));
+  try {
+    const times: number[] = [];
+    for (let number = 0, timedMs = 0; number === 0 || (timedMs < TIMED_MS && number <= TIMED_STEPS); number++) {
+      signal.throwIfAborted();
+      const stepBegan = performance.now();
+      const prepared = await prepareStep(steps, number);
+      await (
+        await programs.call(session, { number, prepared, lr: 1e-6, lossScale: undefined })
+      ).done;
+      times.push(performance.now() - (number === 0 ? began : stepBegan));
+      if (number > 0) timedMs += times.at(-1) as number;
+      // Lets the worker take a message, for instance that the estimate is not wanted any more.
+      await new Promise((resolve) => {
+        setTimeout(resolve, 0);
+      });
+    }
+    const [first = 0, ...later] = times.map((ms) => ms / 1000);
+    return { first, later: later.reduce((a, b) => a + b, 0) / later.length };
+  } finally {
+    await session.dispose();
+  }
 }

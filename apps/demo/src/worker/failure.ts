@@ -1,6 +1,7 @@
 /** The translation of errors into words for the user: what happened, and the next step. */
 import { ClozeError } from "@cloze/errors";
 import type { Failure } from "../protocol.ts";
+import { StorageError } from "../storage.ts";
 
 const TITLES: Readonly<Record<string, string>> = {
   FormatError: "This file cannot be read",
@@ -37,6 +38,7 @@ export function failureOf(error: unknown): Failure {
         "there. If it happens again, choose a smaller model or fewer rows. The driver said: " +
         `${(error as { readonly reason?: string }).reason ?? "nothing"}`,
     };
+  if (error instanceof StorageError) return { title: "The browser's storage", text };
   if (ClozeError.isInstance(error)) return { title: TITLES[error.code] ?? "Something is wrong", text };
   return {
     title: "Something is wrong",

@@ -21,13 +21,12 @@ import {
 import type { RunPhase, Settings } from "../protocol.ts";
 import type { TrainerRow } from "../run-files.ts";
 import { rowsOf, type OpenedData } from "./data.ts";
+import { evaluationEvery, evaluationsAfter, evaluationSize } from "./evaluation-plan.ts";
 import { optimizerOf, type Model } from "./model.ts";
+import { TimeLeft } from "./time-left.ts";
 
 /** Largest norm of the gradient. */
-const CLIP = 1;
-/** Number of evaluations in a run, and the smallest number of steps between two. */
-const EVALUATIONS = 6;
-const EVALUATE_EVERY = 25;
+export const CLIP = 1;
 
 export interface RunOptions {
   readonly backend: Backend;
@@ -36,6 +35,8 @@ export interface RunOptions {
   readonly objective: Objective;
   /** Undefined: the model answers the views, but cannot train. */
   readonly data: OpenedData | undefined;
+  /** The weights at step 0. Default: new ones, by the seed. */
+  readonly weights?: HostTensors;
   /** The state from which the run resumes. */
   readonly saved?: SavedRun;
   readonly onRow: (row: TrainerRow) => void;
@@ -69,6 +70,7 @@ export class Run {
   #evaluating: AbortController = new AbortController();
   #tokens: number;
   #elapsed: number;
+  readonly #timeLeft: TimeLeft;
   #ended: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -76,7 +78,12 @@ export class Run {
     session: Session,
     weights: HostTensors,
     training:
-      | { readonly steps: StepOptions; readonly programs: Programs; readonly evaluator: Evaluator | undefined }
+      | {
+          readonly steps: StepOptions;
+          readonly programs: Programs;
+          readonly evaluator: Evaluator | undefined;
+          readonly evaluationSteps: number;
+        }
       | undefined,
   ) {
     const { saved } = options;
@@ -92,12 +99,13 @@ export class Run {
     this.#evaluator = training?.evaluator;
     this.#tokens = saved?.state.tokens ?? 0;
     this.#elapsed = saved?.state.elapsedSeconds ?? 0;
+    this.#timeLeft = new TimeLeft(training?.evaluationSteps ?? 0);
   }
 
   /** Compiles the first step and puts the parameters on the device. */
   static async start(options: RunOptions): Promise<Run> {
     const { backend, settings, model, objective, data, saved } = options;
-    const weights = saved?.weights ?? initialize(model.parameters, settings.seed);
+    const weights = saved?.weights ?? options.weights ?? initialize(model.parameters, settings.seed);
     if (data === undefined) return new Run(options, await backend.start(weights), weights, undefined);
     const rows = rowsOf(data, settings, objective);
     const { source } = model;
@@ -117,15 +125,29 @@ export class Run {
     const programs = new Programs(steps, first);
     const session = await programs.start(await prepareStep(steps, first));
     const { valid } = rows;
+    const { steps: evaluationSteps } = await evaluationSize(valid, settings.rows * settings.length);
+    // Between two batches of an evaluation the state is that of the last step, so the boundary's work may be done.
+    const between = async (): Promise<void> => {
+      await run.#runBoundary();
+      await turn();
+    };
     const evaluator =
       valid &&
       new Evaluator({
         backend,
         source,
         objective,
-        batches: { count: valid.count, batchAt: async (i) => (await turn(), valid.batchAt(i)) },
+        batches: { count: valid.count, batchAt: async (i) => (await between(), valid.batchAt(i)) },
       });
-    return new Run(options, session, weights, { steps, programs, evaluator });
+    const run = new Run(options, session, weights, { steps, programs, evaluator, evaluationSteps });
+    return run;
+  }
+
+  /** Seconds to the end of the run. Undefined before the second step. */
+  get secondsLeft(): number | undefined {
+    const { steps } = this.options.settings;
+    const evaluations = this.#evaluator === undefined ? 0 : evaluationsAfter(this.step, steps);
+    return this.#timeLeft.seconds(steps - this.step, evaluations);
   }
 
   /** Trains until the run is paused or over. */
@@ -136,6 +158,7 @@ export class Run {
       );
     if (this.phase === "training" || this.phase === "finished") return;
     this.#set("training");
+    this.#timeLeft.started(performance.now());
     this.#ended = this.#loop(this.#steps).catch(async (error: unknown) => {
       this.#set("failed");
       this.options.onFailure(error);
@@ -200,7 +223,7 @@ export class Run {
 
   async #loop(steps: StepOptions): Promise<void> {
     const { settings } = this.options;
-    const every = Math.max(EVALUATE_EVERY, Math.ceil(settings.steps / EVALUATIONS));
+    const every = evaluationEvery(settings.steps);
     let next: Promise<PreparedStep> | undefined;
     while (this.phase === "training") {
       const done = this.step >= settings.steps;
@@ -249,6 +272,7 @@ export class Run {
     this.step += 1;
     this.#tokens += prepared.tokens;
     this.#elapsed += stepMs / 1000;
+    this.#timeLeft.stepped(performance.now());
     this.#record({
       type: "train",
       step: this.step,
@@ -263,12 +287,14 @@ export class Run {
   /** Evaluates the model. A pause aborts the evaluation: it leaves no row, and the resumed run repeats it. */
   async #evaluate(evaluator: Evaluator): Promise<void> {
     const { signal } = (this.#evaluating = new AbortController());
+    const began = performance.now();
     this.evaluating = true;
     this.options.onPhase(this.phase);
     try {
       const { loss, accuracy } = await evaluator.run(this.session, signal);
       this.evaluating = false;
       this.validLoss = loss;
+      this.#timeLeft.evaluated((performance.now() - began) / 1000, performance.now());
       this.#record({
         type: "eval",
         step: this.step,

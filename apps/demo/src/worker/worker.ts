@@ -4,7 +4,15 @@ import { failureOf } from "./failure.ts";
 import { Studio } from "./studio.ts";
 
 const post = (message: FromWorker): void => self.postMessage(message);
-const studio = new Studio({ onRow: (row) => post({ row }), onState: (state) => post({ state }) });
+const studio = new Studio(
+  {
+    onRow: (row) => post({ row }),
+    onState: (state) => post({ state }),
+    onAutosave: (autosave) => post({ autosave }),
+  },
+  // Undefined where the page comes over plain http from another machine.
+  (navigator as { readonly locks?: LockManager }).locks,
+);
 const running = new Map<number, AbortController>();
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {

@@ -12,6 +12,7 @@ import { copyFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, FormatError } from "@cloze/errors";
 import { castFloats, isFloat, type FloatDType } from "../convert/cast.ts";
+import { expectFiniteNumbers, refuseQuantised } from "../convert/sound.ts";
 import type { TensorEntry } from "../dtype.ts";
 import { fromFloat32, toFloat32 } from "../float32.ts";
 import { writeDirectoryAtomic } from "./atomic.ts";
@@ -43,7 +44,8 @@ interface Input {
  * the first input's tensor, or f32 instead of f64.
  *
  * Throws: ConfigError for fewer than two inputs; FormatError with the name of a tensor that is missing, extra, of
- * another shape or kind of dtype, or of different integers; StorageError.
+ * another shape or kind of dtype, of different integers, or not finite; UnsupportedError for quantised weights;
+ * StorageError.
  */
 export async function averageCheckpoints(
   inputs: readonly string[],
@@ -57,6 +59,7 @@ export async function averageCheckpoints(
   const opened: Input[] = [];
   try {
     for (const dir of inputs) opened.push({ dir, set: await openCheckpointTensors(dir) });
+    for (const { dir, set } of opened) refuseQuantised(set.entries, dir);
     const [first, ...others] = opened as [Input, ...Input[]];
     for (const other of others) checkAlike(first, other);
     const sources = [...first.set.entries].map(([name, entry]) => meanOf(name, entry, opened));
@@ -101,8 +104,9 @@ function meanOf(name: string, { dtype, shape }: TensorEntry, inputs: readonly In
     shape,
     async data() {
       const sum = new Float64Array(shape.reduce((n, d) => n * d, 1));
-      for (const { set } of inputs) {
+      for (const { dir, set } of inputs) {
         const values = toFloat32((set.entries.get(name) as TensorEntry).dtype, await set.read(name));
+        expectFiniteNumbers(values, { file: dir, name });
         for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (values[i] as number);
       }
       const mean = Float32Array.from(sum, (x) => x / inputs.length);

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { FormatError } from "@cloze/errors";
+import { finiteBytes, refuseQuantised } from "../convert/sound.ts";
 import { castFloats, type FloatDType } from "../convert/cast.ts";
 import { configText, numberIn, parseConfigText } from "../convert/config-text.ts";
 import { fromFloat32, toFloat32 } from "../float32.ts";
@@ -36,7 +37,8 @@ export interface Resized extends VocabularyChange {
 
 /**
  * Throws: FormatError for a checkpoint without word embeddings, or with a number of rows that does not fit config.json
- * and the tokenizer; ConfigError for a vocabulary with a repeated token; StorageError.
+ * and the tokenizer, and for numbers that are not finite; UnsupportedError for quantised weights; ConfigError for a
+ * vocabulary with a repeated token; StorageError.
  */
 export async function resizeCheckpoint(
   input: string,
@@ -47,12 +49,15 @@ export async function resizeCheckpoint(
   const change = matchVocabulary(before, after, same);
   const changed: { readonly name: string; readonly from: readonly number[]; readonly to: readonly number[] }[] = [];
   try {
+    refuseQuantised(set.entries, input);
     const file = join(input, "config.json");
     const config = parseConfigText(await readText(file), file);
     const vocab = numberIn(config["vocab_size"]);
     const sources = [...set.entries].map(([name, { dtype, shape }]): TensorSource => {
       const rows = shape[0] ?? 0;
-      if (!holdsVocabulary(name)) return { name, dtype, shape, data: () => set.read(name) };
+      const place = { file: input, name };
+      const bytes = async (): Promise<Uint8Array> => finiteBytes(dtype, await set.read(name), place);
+      if (!holdsVocabulary(name)) return { name, dtype, shape, data: bytes };
       if (rows !== vocab || rows < before.length || (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16"))
         throw new FormatError(
           input,
@@ -67,7 +72,7 @@ export async function resizeCheckpoint(
         name,
         dtype,
         shape: to,
-        data: async () => resized(await set.read(name), dtype, rows, change, seed, { file: input, name }),
+        data: async () => resized(await bytes(), dtype, rows, change, seed, place),
       };
     });
     if (changed.length === 0)

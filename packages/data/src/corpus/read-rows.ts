@@ -1,5 +1,5 @@
 /** Rows of JSONL, CSV, TSV and Parquet, from a file (plain or gzip). Parquet is also read by ranges over HTTP. */
-import { ConfigError } from "@cloze/errors";
+import { ConfigError, FormatError } from "@cloze/errors";
 import { CsvParser } from "../formats/csv-parser.ts";
 import { httpFile } from "../formats/http-file.ts";
 import { JsonlParser } from "../formats/jsonl-parser.ts";
@@ -8,6 +8,7 @@ import { readChunks } from "../formats/read-chunks.ts";
 import { rangesOfFile } from "../formats/range-file.ts";
 import { inputOf, type DataSource } from "./sources.ts";
 import type { Row } from "../formats/text-document.ts";
+import { MAX_RECORD } from "../formats/text-lines.ts";
 
 export interface RowOptions {
   /** CSV and TSV: the first row names the columns. Default true. Without a header the columns are "1", "2", …. */
@@ -16,7 +17,7 @@ export interface RowOptions {
   readonly quotes?: boolean;
   /** Parquet: the columns to read. Default all. */
   readonly columns?: readonly string[] | ((file: ParquetFile) => readonly string[]);
-  /** Most bytes in a line and characters in a quoted field. Default 2^26. */
+  /** Most bytes in a line, and most characters in a quoted field and in a text of Parquet. Default 2^26. */
   readonly maxRecord?: number;
   /** Called with the number of file bytes read so far. */
   readonly onRead?: (bytes: number) => void;
@@ -57,7 +58,10 @@ export async function* readRows(
           };
     try {
       const file = await openParquet(ranges, name);
-      yield* file.rows(typeof columns === "function" ? columns(file) : (columns ?? file.columns));
+      for await (const rows of file.rows(typeof columns === "function" ? columns(file) : (columns ?? file.columns))) {
+        for (const row of rows) refuseLong(name, row, maxRecord ?? MAX_RECORD);
+        yield rows;
+      }
     } finally {
       await ranges.close();
     }
@@ -84,4 +88,24 @@ export async function* readRows(
   const rest = parser.finish();
   counts.invalid = parser.invalid;
   if (rest.length > 0) yield rest;
+}
+
+/** Throws FormatError for a row of Parquet with a text above the limit. In other formats the line has the limit. */
+function refuseLong(file: string, { values, place }: Row, limit: number): void {
+  for (const [name, value] of Object.entries(values)) {
+    const length = charactersOf(value);
+    if (length > limit)
+      throw new FormatError(
+        file,
+        `row ${place}`,
+        `expected a text of at most ${limit} characters in "${name}", got ${length}. Divide it into several rows, or ` +
+          "raise the limit.",
+      );
+  }
+}
+
+/** Characters of a text, or of all texts in a list. */
+function charactersOf(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  return Array.isArray(value) ? value.reduce((sum: number, each) => sum + charactersOf(each), 0) : 0;
 }

@@ -35,7 +35,7 @@ export interface DataSource {
   readonly name: string;
   readonly format: DataFormat;
   readonly bytes: number;
-  /** Time of last change of a file (ISO 8601), the Hub's hash of the content, or "". */
+  /** Time of last change of a file (ISO 8601), the Hub's hash of the content, or the version that a server tells. */
   readonly modified: string;
   readonly place:
     | { readonly path: string; readonly pipe?: Pipe }
@@ -104,9 +104,9 @@ export async function resolveSources(
 export async function refusePipesTwice(names: readonly string[]): Promise<void> {
   const seen = new Map<string, string>();
   for (const name of names) {
-    const found = name === STDIN_NAME ? undefined : await stat(name).catch(() => undefined);
+    const found = await stat(name === STDIN_NAME ? "/dev/stdin" : name).catch(() => undefined);
     if (name !== STDIN_NAME && (found === undefined || !isPipe(found))) continue;
-    const key = found === undefined ? STDIN_NAME : `${found.dev}:${found.ino}`;
+    const key = found === undefined || !isPipe(found) ? STDIN_NAME : `${found.dev}:${found.ino}`;
     const before = seen.get(key);
     if (before !== undefined)
       throw new ConfigError(
@@ -170,16 +170,22 @@ async function urlSource(url: string, format: DataFormat | undefined, hub: HubSe
     throw new ConfigError(
       `${url}: expected the network, got HF_HUB_OFFLINE. Unset it, or download the file and give its path.`,
     );
-  const { byteLength } = await httpFile(url, fetchOf(hub));
-  return { name: url, format: kind, bytes: byteLength, modified: "", place: { url, headers: {}, ...fetchOf(hub) } };
+  const { byteLength, version } = await httpFile(url, fetchOf(hub));
+  return {
+    name: url,
+    format: kind,
+    bytes: byteLength,
+    modified: version,
+    place: { url, headers: {}, ...fetchOf(hub) },
+  };
 }
 
 /** The format of a source whose name does not tell the format. */
 async function formatOfContent(source: DataSource): Promise<DataFormat> {
-  const bytes = await headOf(source, ({ length }) => length >= HEAD);
-  const head = new TextDecoder("latin1").decode(bytes.subarray(0, HEAD));
+  const textOf = (bytes: Uint8Array): string => new TextDecoder("latin1").decode(bytes.subarray(0, HEAD));
+  const head = textOf(await headOf(source, (bytes) => bytes.length >= HEAD || FASTA.test(textOf(bytes))));
   if (head.startsWith("PAR1")) return "parquet";
-  if (/^(\u00ef\u00bb\u00bf)?\s*[>;]/.test(head)) return "fasta";
+  if (FASTA.test(head)) return "fasta";
   const fault = fastqFault(head);
   if (fault !== undefined)
     throw new ConfigError(`${source.name}: expected sequences or text, got what looks like ${fault}.`);
@@ -192,3 +198,5 @@ async function formatOfContent(source: DataSource): Promise<DataFormat> {
 
 /** Bytes that tell a format. */
 const HEAD = 4096;
+/** The beginning of FASTA, one character a byte. */
+const FASTA = /^(\u00ef\u00bb\u00bf)?\s*[>;]/;

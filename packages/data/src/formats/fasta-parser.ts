@@ -74,7 +74,7 @@ const KIND: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
   return byte === 59 ? KEEP | SEMICOLON : KEEP;
 });
 
-/** The first characters of other formats of text that people pass by mistake, and the format's name for the error message. */
+/** The first characters of other formats of text that people pass by mistake, and their names for the error message. */
 const FASTQ = "FASTQ; convert it to FASTA, for example with seqtk seq -A";
 const MISTAKEN: readonly (readonly [string, string])[] = [
   ["@", FASTQ],

@@ -41,6 +41,7 @@ export async function* gunzipped(
           text += chunk.length;
           yield chunk;
         }
+        await member.fed; // it may hold a chunk that comes late
         input.back(member.taken);
       } catch (cause) {
         if (!isZlibError(cause)) throw cause;
@@ -126,6 +127,8 @@ class Input {
 /** One run of zlib's stream: members without zeros between them. */
 class Member {
   readonly gunzip: Gunzip = createGunzip(OPTIONS);
+  /** Resolves when the member takes no more of the input. */
+  readonly fed: Promise<void>;
   readonly #from: number;
   #isOver = false;
   #wake = (): void => undefined;
@@ -140,7 +143,7 @@ class Member {
       .on("end", stop)
       .on("close", stop)
       .on("drain", () => this.#wake());
-    this.#feed(input).catch((error: Error) => this.gunzip.destroy(error));
+    this.fed = this.#feed(input).catch((error: Error) => void this.gunzip.destroy(error));
   }
 
   /** The place after the last byte that belongs to the members. */
@@ -177,8 +180,8 @@ function trailing(file: string, at: number, text: number, bytes: Uint8Array, cau
   return new FormatError(
     file,
     `byte ${at}`,
-    `expected the end of the file or more gzip data after the ${text} bytes of text, got ${head}. Remove what follows ` +
-      "the gzip data, or download the file again.",
+    `expected the end of the file or more gzip data after the ${text} bytes of text, got ${head}. Remove what ` +
+      "follows the gzip data, or download the file again.",
     { cause },
   );
 }
@@ -224,8 +227,8 @@ const HEADER_BYTES: Readonly<Record<string, number>> = {
 };
 
 /**
- * The place of a header that is none. zlib forgets the text of the write that fails, so the data is written again: up to
- * `safe` in chunks as they come, then in small pieces, and once more with single bytes at the end.
+ * The place of a header that is none. zlib forgets the text of the write that fails, so the data is written again: up
+ * to `safe` in chunks as they come, then in small pieces, and once more with single bytes at the end.
  */
 async function placeOfMistake(
   again: () => AsyncIterable<Uint8Array>,

@@ -23,18 +23,25 @@ export interface HttpFileOptions {
   readonly onRead?: (bytes: number) => void;
 }
 
+export interface HttpFile extends RangeReader {
+  /** The ETag, or the time of the last change; "" if the server was not asked, or tells neither. */
+  readonly version: string;
+}
+
 /**
  * Opens a URL as a file. Throws ConfigError if the file is not there or not allowed, UnsupportedError if the server
  * cannot be reached or has no ranges.
  */
-export async function httpFile(url: string, options: HttpFileOptions = {}): Promise<RangeReader> {
+export async function httpFile(url: string, options: HttpFileOptions = {}): Promise<HttpFile> {
   const { headers = {}, onRead } = options;
   const ask: Fetch = options.fetch ?? fetch;
   const plain = { ...headers, "accept-encoding": "identity" };
-  const byteLength = options.bytes ?? (await sizeOf(url, ask, plain));
+  const { byteLength, version } =
+    options.bytes === undefined ? await sizeOf(url, ask, plain) : { byteLength: options.bytes, version: "" };
   let read = 0;
   return {
     byteLength,
+    version,
     async slice(start, end = byteLength) {
       if (end <= start) return new ArrayBuffer(0);
       const response = await request(ask, url, { headers: { ...plain, range: `bytes=${start}-${end - 1}` } });
@@ -61,12 +68,17 @@ export async function httpFile(url: string, options: HttpFileOptions = {}): Prom
  * The size of the file, from the answer to a request for one byte. The size in an answer to HEAD may be that of a
  * redirect, or of a compressed form.
  */
-async function sizeOf(url: string, ask: Fetch, headers: Readonly<Record<string, string>>): Promise<number> {
+async function sizeOf(
+  url: string,
+  ask: Fetch,
+  headers: Readonly<Record<string, string>>,
+): Promise<Pick<HttpFile, "byteLength" | "version">> {
   const response = await request(ask, url, { headers: { ...headers, range: "bytes=0-0" } });
   const total = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
   await response.body?.cancel();
   if (response.status !== 206 || total === undefined) throw noRanges(url);
-  return Number(total);
+  const version = response.headers.get("etag") ?? response.headers.get("last-modified") ?? "";
+  return { byteLength: Number(total), version };
 }
 
 const noRanges = (url: string): UnsupportedError =>

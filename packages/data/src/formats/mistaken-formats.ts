@@ -4,22 +4,28 @@ import { FormatError } from "@cloze/errors";
 const UTF16 = "UTF-16; convert it with iconv -f UTF-16 -t UTF-8";
 
 /** The first bytes of other formats, one character a byte, and the format's name for the error message. */
-const FORMATS: readonly (readonly [RegExp, string])[] = [
-  [/^(\xff\xfe|\xfe\xff)/, UTF16],
-  [/^([^\0]\0){2}|^(\0[^\0]){2}/, UTF16],
-  [/^%PDF/, "a PDF"],
-  [/^PK\x03\x04/, "a zip archive; unpack it"],
-  [/^BZh/, "bzip2; decompress it with bunzip2"],
-  [/^\x1f\x8b/, "gzip inside gzip"],
-  [/^\xfd7zXZ/, "xz; decompress it with unxz"],
-  [/^\x28\xb5\x2f\xfd/, "zstd; decompress it with unzstd"],
-  [/^PAR1/, "Parquet; name the format parquet"],
+const FORMATS: readonly (readonly [string, string])[] = [
+  ["\xff\xfe", UTF16],
+  ["\xfe\xff", UTF16],
+  ["%PDF", "a PDF"],
+  ["PK\x03\x04", "a zip archive; unpack it"],
+  ["BZh", "bzip2; decompress it with bunzip2"],
+  ["\x1f\x8b", "gzip inside gzip"],
+  ["\xfd7zXZ", "xz; decompress it with unxz"],
+  ["\x28\xb5\x2f\xfd", "zstd; decompress it with unzstd"],
+  ["PAR1", "Parquet; name the format parquet"],
 ];
 
 /** The format that the first bytes of a file tell, if it is none of text. */
 export function mistakenFormat(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, 8));
-  return FORMATS.find(([start]) => start.test(head))?.[1];
+  return FORMATS.find(([start]) => head.startsWith(start))?.[1] ?? (isWide(bytes) ? UTF16 : undefined);
+}
+
+/** Whether the bytes begin as two ASCII characters in UTF-16 without a byte-order mark. */
+function isWide([a, b, c, d]: Uint8Array): boolean {
+  const zeros = [a, b, c, d].map((byte) => (byte === undefined ? "-" : byte === 0 ? "0" : "x")).join("");
+  return zeros === "x0x0" || zeros === "0x0x";
 }
 
 /** Throws FormatError if the first bytes of a file are those of another format. */

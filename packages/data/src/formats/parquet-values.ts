@@ -4,7 +4,8 @@
  *   integers of any width, decimals, floats   a number that keeps its text (see number-text.ts)
  *   DATE, TIME, TIMESTAMP, INT96              `2024-01-02`, `03:04:05.000006`, `2024-01-02 03:04:05.678`, with a Z at
  *                                             its end where the column is in UTC
- *   bytes of a fixed length                   hexadecimal digits
+ *   bytes                                     text, if they are UTF-8 (old writers leave the annotation out), else
+ *                                             hexadecimal digits; of a fixed length, always digits
  *   all else (texts, booleans)                as the decoder gives it
  *
  * hyparquet would make doubles of decimals and dates of milliseconds. So it is given a schema without those
@@ -13,7 +14,7 @@
 import { UnsupportedError } from "@cloze/errors";
 import type { SchemaElement, SchemaTree } from "hyparquet";
 import { parseRowJson } from "./row-json.ts";
-import { NumberText, doubleOf, floatOf, halfOf, integerOf, numberOf } from "./number-text.ts";
+import { type NumberText, doubleOf, floatOf, halfOf, integerOf, numberOf } from "./number-text.ts";
 
 export type Convert = (value: unknown) => unknown;
 
@@ -39,9 +40,7 @@ export function rawSchema(schema: readonly SchemaElement[]): SchemaElement[] {
 function rawElement(element: SchemaElement): SchemaElement {
   const { logical_type: logical, converted_type: converted, ...bare } = element;
   if (RAW_LOGICAL.has(logical?.type ?? "") || RAW_CONVERTED.has(converted ?? "")) return bare;
-  // Bytes without an annotation are text: old writers leave it out.
-  const isText = (logical ?? converted) === undefined || logical?.type === "ENUM" || converted === "ENUM";
-  return element.type === "BYTE_ARRAY" && isText ? { ...bare, converted_type: "UTF8" } : element;
+  return element;
 }
 
 /** The place after a node and the nodes under it, in the order of the file. */
@@ -143,9 +142,22 @@ const PHYSICAL: Readonly<Record<string, Leaf>> = {
   INT96: (nanos: bigint) => timestampText(nanos, "NANOS", false),
   FLOAT: (value: number) => floatOf(value),
   DOUBLE: (value: number) => doubleOf(value),
-  FIXED_LEN_BYTE_ARRAY: (value: unknown) =>
-    value instanceof Uint8Array ? Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("") : value,
+  FIXED_LEN_BYTE_ARRAY: (value: unknown) => (value instanceof Uint8Array ? hexOf(value) : value),
+  BYTE_ARRAY: (value: unknown) => (value instanceof Uint8Array ? textOrHex(value) : value),
 };
+
+const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function textOrHex(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return hexOf(bytes);
+  }
+}
+
+/** Annotations of bytes that the decoder turns into texts or objects. */
+const DECODED: ReadonlySet<string> = new Set(["STRING", "UTF8", "JSON", "GEOMETRY", "GEOGRAPHY", "BSON"]);
 
 function ofLeaf(file: string, element: SchemaElement): Convert | undefined {
   const { logical_type: logical, converted_type: converted, type } = element;
@@ -155,6 +167,7 @@ function ofLeaf(file: string, element: SchemaElement): Convert | undefined {
     );
   const unsigned =
     logical?.type === "INTEGER" && !logical.isSigned && logical.bitWidth >= 32 ? `UINT_${logical.bitWidth}` : undefined;
+  if (type === "BYTE_ARRAY" && [logical?.type, converted].some((name) => DECODED.has(name ?? ""))) return undefined;
   const leaf = ANNOTATED[unsigned ?? logical?.type ?? ""] ?? ANNOTATED[converted ?? ""] ?? (type && PHYSICAL[type]);
   return leaf && ((value) => leaf(value as never, element));
 }

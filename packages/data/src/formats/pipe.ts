@@ -43,8 +43,8 @@ export class Pipe {
   async *read({ onRead }: ReadChunksOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
     if (this.#isRead)
       throw new ConfigError(
-        `${this.name}: expected a file, which can be read again, got a pipe, which is gone once it is read. Save it to ` +
-          "a file first, and name the file.",
+        `${this.name}: expected a file, which can be read again, got a pipe, which is gone once it is read. Save it ` +
+          "to a file first, and name the file.",
       );
     this.#isRead = true;
     const chunks = this.#started();

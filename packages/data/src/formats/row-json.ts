@@ -2,16 +2,15 @@
  * JSON of rows, read and written without loss: a number keeps the digits of its text. `JSON.parse` makes every number a
  * double (1234567890123456789 becomes …800, 1.0 becomes 1), and gives no text of a number before Node 21.
  *
- * Most lines hold no number that a double changes. For those the reader is `JSON.parse`, after one search for numbers
- * between the strings. Other lines are checked by `JSON.parse` and then read again, so this reader never meets invalid
- * JSON.
+ * Most lines hold no number that a double changes. For those the reader is `JSON.parse`, after a search for what may be
+ * such a number. Other lines are checked by `JSON.parse` and then read again, so this reader never meets invalid JSON.
  */
 import { NumberText, numberOf } from "./number-text.ts";
 
 /** The value of a JSON text. Throws SyntaxError as `JSON.parse` does. */
 export function parseRowJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  return hasNumberText(text) ? new Reader(text).value() : value;
+  return SUSPECT.test(text) && hasNumberText(text) ? new Reader(text).value() : value;
 }
 
 /**
@@ -32,6 +31,11 @@ export function rowJson(value: unknown): string {
   return `{${parts.join(",")}}`;
 }
 
+/**
+ * What every number looks like that a double does not give back: 16 digits or more, an exponent, a zero at the end of a
+ * fraction, less than 1e-6, or -0. Strings may look like it too.
+ */
+const SUSPECT = /(?:^|[:[,])\s*-?(?:[\d.]{16}|[\d.]+[eE]|\d+\.\d*0(?!\d)|0\.000000|(?<=-)0(?![.\d]))/;
 const NUMBER = /-?\d[\d.eE+-]*/g;
 
 /** Whether a valid JSON text holds a number that a double does not give back. */

@@ -5,9 +5,12 @@
  */
 import { IssueCounter } from "@cloze/tokenizer";
 import type { FastaBatch, FastaReport } from "../formats/fasta-parser.ts";
+import { InnerStopCounter } from "../formats/inner-stops.ts";
 import type { ShardCounts } from "./shard-index.ts";
 import type { SplitName } from "../corpus/split.ts";
 import type { Splitter } from "../corpus/splitter.ts";
+
+const STOP = 42;
 
 /** Takes the bytes of one record and returns the number of its tokens. 0 means that the record was not kept. */
 export type RecordSink = (split: SplitName, batch: FastaBatch, record: number) => number;
@@ -17,6 +20,7 @@ export class RecordRouter {
   readonly issues: IssueCounter = new IssueCounter();
   readonly #splitter: Splitter;
   readonly #sink: RecordSink;
+  readonly #stops = new InnerStopCounter();
   #emptied = 0;
   #record: number;
 
@@ -27,15 +31,24 @@ export class RecordRouter {
     this.#record = firstRecord;
   }
 
+  /** The next records are of this file. */
+  begin(file: string): void {
+    this.#stops.begin(file);
+  }
+
   take(batch: FastaBatch): void {
     const { residues, starts, ends } = batch;
+    const unknown = this.issues.unknown.ascii;
     for (let i = 0; i < batch.count; i++) {
       const start = starts[i] as number;
       const end = ends[i] as number;
       const record = this.#record++;
-      if (start === end) continue;
-      const split = this.#splitter(residues, start, end, record);
-      if (this.#sink(split, batch, i) === 0) this.#emptied++;
+      const stopsBefore = unknown[STOP];
+      if (start !== end) {
+        const split = this.#splitter(residues, start, end, record);
+        if (this.#sink(split, batch, i) === 0) this.#emptied++;
+      }
+      this.#stops.add(residues, start, end, unknown[STOP] !== stopsBefore);
     }
   }
 
@@ -48,6 +61,7 @@ export class RecordRouter {
       empty: sum("empty"),
       emptied: this.#emptied,
       unnamed: sum("unnamed"),
+      ...(this.#stops.found === undefined ? {} : { innerStops: this.#stops.found }),
       ...this.issues.issues(),
     };
   }

@@ -48,8 +48,15 @@ export function fastaCollector(options: FastaDatasetsOptions, file: () => string
   );
   const reports: FastaReport[] = [];
   let parser: FastaParser | undefined;
-  const current = (): FastaParser =>
-    (parser ??= new FastaParser({ file: file(), headers: names, ...(maxRecord === undefined ? {} : { maxRecord }) }));
+  const current = (): FastaParser => {
+    if (parser !== undefined) return parser;
+    router.begin(file());
+    return (parser = new FastaParser({
+      file: file(),
+      headers: names,
+      ...(maxRecord === undefined ? {} : { maxRecord }),
+    }));
+  };
   return {
     push: (chunk) => router.take(current().push(chunk)),
     endFile(): FastaReport {

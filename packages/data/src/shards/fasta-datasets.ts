@@ -4,7 +4,8 @@ import type { Pipe } from "../formats/pipe.ts";
 import { readChunks } from "../formats/read-chunks.ts";
 
 /**
- * Reads whole files (or pipes) into memory, one byte a residue; for corpora beyond memory use `prepareShards` and `openShards`.
+ * Reads whole files or pipes into memory, one byte a residue; for corpora beyond memory use `prepareShards` and
+ * `openShards`.
  */
 export async function fastaDatasets(
   files: string | readonly (string | Pipe)[],

@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import type { FastaReport } from "../formats/fasta-parser.ts";
 import { LengthCounts, type LengthSummary } from "../corpus/length-counts.ts";
 import type { Pipe } from "../formats/pipe.ts";
+import { InnerStopCounter, type InnerStops } from "../formats/inner-stops.ts";
 import { readFasta } from "../formats/read-fasta.ts";
 import { readShardIndex } from "./read-shard-index.ts";
 import { openShards } from "./shard-dataset.ts";
@@ -24,13 +25,21 @@ export interface Contents {
 }
 
 export type Inspection =
-  | { readonly kind: "fasta"; readonly path: string; readonly contents: Contents; readonly report: FastaReport }
+  | {
+      readonly kind: "fasta";
+      readonly path: string;
+      readonly contents: Contents;
+      readonly report: FastaReport;
+      readonly innerStops: InnerStops | undefined;
+    }
   | {
       readonly kind: "shards";
       readonly path: string;
       readonly index: ShardIndex;
       readonly splits: Readonly<Record<string, Contents>>;
     };
+
+const STOP = 42;
 
 export interface InspectOptions {
   readonly onRead?: (bytes: number) => void;
@@ -52,16 +61,20 @@ export async function inspect(from: string | Pipe, options: InspectOptions = {})
   const lengths = new LengthCounts();
   const counts = new Float64Array(256);
   const fasta = readFasta(from, { headers: false, ...options });
+  const stops = new InnerStopCounter();
+  stops.begin(path);
   let sequences = 0;
   for await (const { count, residues, starts, ends } of fasta.batches()) {
     for (let i = 0; i < count; i++) {
       const start = starts[i] as number;
       const end = ends[i] as number;
+      const stopsBefore = counts[STOP];
+      for (let at = start; at < end; at++)
+        counts[residues[at] as number] = (counts[residues[at] as number] as number) + 1;
+      stops.add(residues, start, end, counts[STOP] !== stopsBefore);
       if (start === end) continue;
       sequences++;
       lengths.add(end - start);
-      for (let at = start; at < end; at++)
-        counts[residues[at] as number] = (counts[residues[at] as number] as number) + 1;
     }
   }
   const { report } = fasta;
@@ -69,6 +82,7 @@ export async function inspect(from: string | Pipe, options: InspectOptions = {})
     kind: "fasta",
     path,
     report,
+    innerStops: stops.found,
     contents: contentsOf(sequences, lengths, counts, (byte) => String.fromCharCode(byte)),
   };
 }

@@ -19,6 +19,7 @@ import { PartReader, PartWriter, type PartIndex } from "./part-files.ts";
 import { documentsOrigin, fillFromDocuments, sizesOf, type PrepareDocumentsOptions } from "./prepare-documents.ts";
 import { fillFromFasta, type PreparedShards } from "./prepare-shards.ts";
 import { sumCounts } from "./shard-counts.ts";
+import type { ShardCounts } from "./shard-index.ts";
 import {
   DEFAULT_SPLIT,
   SPLITS,
@@ -146,13 +147,25 @@ export async function prepareParts(options: PreparePartsOptions): Promise<Prepar
       for (const split of SPLITS)
         for (const [part, index] of indexes.entries())
           new PartReader(folder, part, split, formOf(options.tokenizer)).copy(index.splits[split], writers[split]);
-      return sumCounts(indexes.map(({ counts }) => counts));
+      return sumCounts(countsInFiles(parts, indexes));
     });
     rmSync(folder, { recursive: true });
     return { ...state, shards };
   } finally {
     joiner.release();
   }
+}
+
+/** The counts of the parts, with the records of a part counted from the beginning of its file. */
+function countsInFiles(parts: readonly Part[], indexes: readonly PartIndex[]): readonly ShardCounts[] {
+  let before = 0;
+  return indexes.map(({ counts }, i) => {
+    before = parts[i]?.source === parts[i - 1]?.source ? before + (indexes[i - 1]?.counts.records ?? 0) : 0;
+    const { innerStops } = counts;
+    if (innerStops === undefined) return counts;
+    const { first } = innerStops;
+    return { ...counts, innerStops: { ...innerStops, first: { ...first, record: first.record + before } } };
+  });
 }
 
 async function partsOf(

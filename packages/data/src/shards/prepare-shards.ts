@@ -61,8 +61,8 @@ export async function prepareShards(options: PrepareOptions): Promise<PreparedSh
   const pipe = files.find((file) => typeof file !== "string");
   if (pipe !== undefined && (clusters !== undefined || isShuffled(split)))
     throw new ConfigError(
-      `${pipe.name}: expected a file, since ${clusters === undefined ? "a split by row number" : "the clusters' ids"} ` +
-        "takes a reading before, got a pipe, which can be read only once. Save it to a file first, and name the file.",
+      `${pipe.name}: expected a file, since ${clusters === undefined ? "splits by row number" : "clusters"} ` +
+        "need a reading before, got a pipe, which can be read only once. Save it to a file first, and name the file.",
     );
   const paths = files.map((file) => (typeof file === "string" ? file : file.name));
   const grouping =
@@ -131,6 +131,7 @@ export async function fillFromFasta({
   let before = 0;
   for (const range of ranges) {
     const { file } = range;
+    router.begin(basename(file));
     const parser = new FastaParser({ file, headers: false, ...(maxRecord === undefined ? {} : { maxRecord }) });
     let read = 0;
     for await (const chunk of readRange(range, (bytes) => {

@@ -8,6 +8,7 @@ export function sumCounts(all: readonly ShardCounts[]): ShardCounts {
   const issues = new IssueCounter();
   const texts = all.flatMap(({ text }) => (text === undefined ? [] : [text]));
   for (const counts of all) issues.add(counts);
+  const stops = all.flatMap(({ innerStops }) => (innerStops === undefined ? [] : [innerStops]));
   const ofText = (key: keyof TextCounts): number => texts.reduce((n, text) => n + text[key], 0);
   return {
     records: sum("records"),
@@ -15,6 +16,9 @@ export function sumCounts(all: readonly ShardCounts[]): ShardCounts {
     empty: sum("empty"),
     emptied: sum("emptied"),
     unnamed: sum("unnamed"),
+    ...(stops[0] === undefined
+      ? {}
+      : { innerStops: { records: stops.reduce((n, { records }) => n + records, 0), first: stops[0].first } }),
     ...(texts.length === 0
       ? {}
       : {

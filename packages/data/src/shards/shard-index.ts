@@ -1,5 +1,6 @@
 /** The JSON index beside token shards: all that a reader must know to check the shards and to use them. */
 
+import type { InnerStops } from "../formats/inner-stops.ts";
 import type { ShuffledSplit } from "../corpus/shuffled-split.ts";
 
 export type TokenDtype = "uint8" | "uint16" | "uint32";
@@ -38,7 +39,7 @@ export interface ShardInput {
   /** A file's name without its folder. For a source that is not a file, the whole name. */
   readonly file: string;
   readonly bytes: number;
-  /** Time of last change, ISO 8601. For a file of the Hub, the hash of its content. */
+  /** Time of last change, ISO 8601. For a file of the Hub, the hash of its content; for a URL, its ETag. */
   readonly modified: string;
 }
 
@@ -84,6 +85,8 @@ export interface ShardCounts {
   readonly unnamed: number;
   /** Records that the table of clusters does not name: each is a cluster of its own. */
   readonly unmapped?: number;
+  /** Of proteins: records with a stop (`*`) before a residue, which the tokenizer does not know. */
+  readonly innerStops?: InnerStops;
   /** Counts of text only. For text, `residues` counts characters, and `records` counts documents. */
   readonly text?: TextCounts;
   /**

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { TensorBoardWriter } from "./tensorboard.ts";
+import { eventsFolder, TensorBoardWriter } from "./tensorboard.ts";
 import { crc32c, frameRecord } from "./tfrecord.ts";
 
 let folder: string;
@@ -153,4 +153,12 @@ test("CRC-32C check values of RFC 3720 B.4", () => {
   expect(crc32c(new Uint8Array(32).fill(255))).toBe(0x62a8ab43);
   expect(crc32c(Uint8Array.from({ length: 32 }, (_, i) => i))).toBe(0x46dd794e);
   expect(records(Buffer.from(frameRecord(Buffer.from("abc"))))).toEqual([Buffer.from("abc")]);
+});
+
+test("the files of a run are in a folder of their own; an older run keeps its place", () => {
+  expect(eventsFolder(join(folder, "absent"))).toBe(join(folder, "absent", "tensorboard"));
+  new TensorBoardWriter(eventsFolder(folder)).close();
+  expect(readdirSync(folder)).toEqual(["tensorboard"]);
+  new TensorBoardWriter(folder).close();
+  expect(eventsFolder(folder)).toBe(folder);
 });

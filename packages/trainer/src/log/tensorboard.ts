@@ -6,7 +6,7 @@
  * event of this file tells TensorBoard to drop the steps that the run repeats.
  * Left out on purpose: histograms, images, graphs.
  */
-import { mkdirSync, openSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, readdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "@cloze/errors";
@@ -77,6 +77,15 @@ export class TensorBoardWriter {
       );
     this.#file.write(frameRecord(encodeEvent(this.#now(), step, body)));
   }
+}
+
+/**
+ * The folder for the event files of a run: `tensorboard` in it. A run of an older version has its files in the run's
+ * own folder, and goes on there, for TensorBoard joins only files of one folder.
+ */
+export function eventsFolder(run: string): string {
+  const older = existsSync(run) && readdirSync(run).some((name) => name.startsWith("events.out.tfevents."));
+  return older ? run : join(run, "tensorboard");
 }
 
 /** Opens a new file. Two writers of one process in the same second get different last numbers. */

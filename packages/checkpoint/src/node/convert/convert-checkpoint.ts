@@ -12,6 +12,7 @@ import { dirname, join } from "node:path";
 import { ConfigError, FormatError } from "@cloze/errors";
 import type { SafetensorsDType } from "../../dtype.ts";
 import { castFloats, isFloat, transposed, type FloatDType } from "../../convert/cast.ts";
+import { finiteBytes, refuseQuantised } from "../../convert/sound.ts";
 import { configText, numberIn, parseConfigText, type ConfigObject } from "../../convert/config-text.ts";
 import { configFromShapes } from "../../convert/config-from-shapes.ts";
 import { namingOf, renameTensors, type Naming, type Renamed } from "../../convert/naming.ts";
@@ -53,7 +54,7 @@ export interface Conversion {
 /**
  * Converts `input` and writes the folder `output` with `writeDirectoryAtomic`.
  * Throws: ConfigError for names that the naming does not know, and for two names with the same new name; FormatError,
- * UnsupportedError, StorageError.
+ * also for numbers that are not finite; UnsupportedError, also for quantised weights; StorageError.
  */
 export async function convertCheckpoint(
   input: string,
@@ -62,6 +63,7 @@ export async function convertCheckpoint(
 ): Promise<Conversion> {
   const set = await openTensorSet(input);
   try {
+    refuseQuantised(set.entries, set.source);
     const naming = options.naming ?? namingOf(namings, [...set.entries.keys()]);
     const { renamed, left, unknown } = renameTensors(naming, set.entries.keys());
     if (unknown.length > 0 && options.leaveUnknown !== true) {
@@ -152,7 +154,7 @@ const sourceOf = (set: TensorSet, { from, to, transpose, dtype, shape, given }: 
   dtype,
   shape,
   data: async () => {
-    const bytes = await set.read(from);
+    const bytes = finiteBytes(given.dtype, await set.read(from), { file: set.source, name: from });
     const turned = transpose ? transposed(given.dtype, given.shape, bytes, from) : bytes;
     return given.dtype === dtype
       ? turned
