@@ -1,8 +1,8 @@
 /**
  * The definition of `randomBits`: uniform integers below 2^bits, by the key of the row they stand in.
  *
- * `keys` is u32 [n, 2], a key for each row of the tensor [n, ..., L]. The element at row r, middle indices a, b, … (with
- * sizes A, B, …) and last index j is word j % 2 of
+ * `keys` is u32 [n, 2], a key for each row of the tensor [n, ..., L]. The element at row r, middle indices a, b, …
+ * (with sizes A, B, …) and last index j is word j % 2 of
  *
  *   threefry2x32([keys[r][0] ^ stream, keys[r][1]], [floor(j / 2), a + A (b + B (…))])
  *

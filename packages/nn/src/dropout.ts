@@ -33,8 +33,8 @@ export function attentionDropout(scope: Scope, rate: number): Pick<AttentionOpti
 }
 
 /**
- * The scope of a head that works on single tokens. `index`: i32 `[slots]`, flat places in `[rows, seq]`, in the order of
- * the head's rows; absent: all rows * seq tokens in their order.
+ * The scope of a head that works on single tokens. `index`: i32 `[slots]`, flat places in `[rows, seq]`, in the order
+ * of the head's rows; absent: all rows * seq tokens in their order.
  */
 export function slotScope(scope: Scope, [rows, seq]: readonly [number, number], index?: Tensor<"i32">): Scope {
   const key = scope.random?.key;

@@ -12,8 +12,8 @@ import { hashString } from "@cloze/random";
 import type { Init } from "./init.ts";
 
 /**
- * What a parameter is: a table of embeddings; a matrix of a layer; a matrix of a head, which makes the model's answer; a
- * vector (a bias, a gain, a scalar).
+ * What a parameter is: a table of embeddings; a matrix of a layer; a matrix of a head, which makes the model's answer;
+ * a vector (a bias, a gain, a scalar).
  */
 export type ParameterKind = "table" | "matrix" | "head" | "vector";
 

@@ -63,8 +63,8 @@ export interface Stacked {
 }
 
 /**
- * A stack of `count` layers, in the scopes 0, 1, 2, … at the depths 1, 2, 3, … Differential attention receives the number of its layer. Shapes:
- * x `[batch, seq, hidden]` f32 -> states, each of the same shape.
+ * A stack of `count` layers, in the scopes 0, 1, 2, … at the depths 1, 2, 3, … Differential attention receives the
+ * number of its layer. Shapes: x `[batch, seq, hidden]` f32 -> states, each of the same shape.
  */
 export function transformerLayers(
   scope: Scope,

@@ -1,6 +1,6 @@
 /**
- * The keys of dropout. Each row of a step has a key of its own, numbered over all parts of the step. So a step draws the
- * same in any number of parts and at any padding.
+ * The keys of dropout. Each row of a step has a key of its own, numbered over all parts of the step. So a step draws
+ * the same in any number of parts and at any padding.
  */
 import type { HostTensors } from "@cloze/graph";
 import { RANDOM_KEY } from "@cloze/nn";

@@ -64,8 +64,8 @@ export interface TracedLoss extends Trace {
 }
 
 /**
- * Traces the loss over feeds of these types. The dropout keys are the feed `random.key`: u32 [rows, 2], or where `types`
- * does not name it one key for all rows, u32 [2].
+ * Traces the loss over feeds of these types. The dropout keys are the feed `random.key`: u32 [rows, 2], or where
+ * `types` does not name it one key for all rows, u32 [2].
  */
 export function traceLoss(
   { source, objective, optimizer, compute }: Pick<TrainSetup, "source" | "objective" | "optimizer" | "compute">,

@@ -4,7 +4,8 @@
  * graph and is shared: delta = rowsum(dout * out), and `marks`, which all layers have in common.
  *
  * The rules leave some nodes alone, and the compiler expands these: heads above 128, dtypes other than f32 and f16,
- * more scores under dropout with one key than 32-bit counters can number, and sizes or bindings past the device's limits.
+ * more scores under dropout with one key than 32-bit counters can number, and sizes or bindings past the device's
+ * limits.
  */
 import { attention, grad, isOp, rule, type Graph, type Node, type Rule, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
