@@ -1,19 +1,20 @@
 /**
- * The path of a checkpoint that the user names. A file or folder of this name on this machine wins. Otherwise the name
- * may be a model of the Hugging Face Hub; the model is then downloaded into the cache that Python shares. Any other
- * name is returned unchanged, and the code that opens it reports the error.
+ * The path of a checkpoint that the user names. A file or folder of this name on this machine wins. Otherwise a name
+ * that looks like one of the Hugging Face Hub is a model there, which is downloaded into the cache that Python shares.
+ * Any other name is a missing path.
  */
 import { stat } from "node:fs/promises";
 import { ClozeError, ConfigError } from "@cloze/errors";
 import type { Context } from "./command.ts";
 import { bytes } from "./output.ts";
+import { isMissingPath, whatInstead } from "./missing-path.ts";
 import { didYouMean } from "./suggest.ts";
 
 export type Place = Pick<Context, "path" | "io" | "note" | "status">;
 
 /**
  * `given` itself, or the folder of the Hub's model of this name. `where` is the flag, for error messages. `known` lists
- * names with another meaning. Throws ConfigError if the download fails.
+ * names with another meaning. Throws ConfigError for a missing path, and if the download fails.
  */
 export async function checkpointPath(
   given: string,
@@ -22,8 +23,18 @@ export async function checkpointPath(
 ): Promise<string> {
   if (known.includes(given) || (!given.includes("/") && didYouMean(given, known) !== "")) return given;
   if ((await stat(place.path(given)).catch(() => undefined)) !== undefined) return given;
-  const { parseRepoName } = await import("@cloze/hub");
-  if (parseRepoName(given) === undefined) return given;
+  const { looksLikeRepo, parseRepoName } = await import("@cloze/hub");
+  const { hasFileEnding } = await import("@cloze/data/node");
+  const named = given.includes("@");
+  if (!looksLikeRepo(given) || (!named && (hasFileEnding(given) || (await isMissingPath(given, place.path))))) {
+    const expected = [...known, "a checkpoint folder"].join(", ").replace(/, ([^,]*)$/, " or $1");
+    throw new ConfigError(
+      `${where} ${given}: expected ${expected}, found nothing there.${await whatInstead(given, place.path)}` +
+        (parseRepoName(given) === undefined || hasFileEnding(given)
+          ? ""
+          : ` A model of the Hub is written OWNER/NAME, or ${given.includes("/") ? given : "NAME"}@main.`),
+    );
+  }
   try {
     return (await downloadModel(given, undefined, place)).folder;
   } catch (cause) {

@@ -20,9 +20,15 @@ export interface Example {
 export interface ArgumentsSpec {
   /** The name in the usage line: `FILE…`, `[TEXT…]`. */
   readonly name: string;
-  readonly help: string;
+  /** Default: the help of `option`. */
+  readonly help?: string;
   readonly min: number;
   readonly max: number;
+  /**
+   * The key of the option that these words are values of: `cloze pretrain a.fasta` is `cloze pretrain --data a.fasta`.
+   * The words then stand among the option's values, in the order of the command line, and `args` is empty.
+   */
+  readonly option?: string;
 }
 
 export interface Result {

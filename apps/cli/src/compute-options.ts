@@ -2,6 +2,7 @@
  * Options that the commands with a model share: the checkpoint, the tokens at once, the precision and the backend. A
  * command spreads them into its own table.
  */
+import { inGroup } from "./options.ts";
 
 export const CHECKPOINT_OPTION = {
   checkpoint: {
@@ -13,11 +14,12 @@ export const CHECKPOINT_OPTION = {
   },
 } as const;
 
-export const PORTION_OPTION = {
+const PORTION = {
   batchTokens: { kind: "count", min: 8, default: 2048, help: "tokens computed at once" },
 } as const;
+export const PORTION_OPTION: typeof PORTION = inGroup("Compute", PORTION);
 
-export const PRECISION_OPTION = {
+const PRECISION = {
   precision: {
     kind: "choice",
     choices: ["f32", "f16", "bf16"],
@@ -25,8 +27,9 @@ export const PRECISION_OPTION = {
     help: "of contractions; all else is f32",
   },
 } as const;
+export const PRECISION_OPTION: typeof PRECISION = inGroup("Compute", PRECISION);
 
-export const BACKEND_OPTIONS = {
+const BACKENDS = {
   backend: {
     kind: "choice",
     choices: [
@@ -45,3 +48,4 @@ export const BACKEND_OPTIONS = {
   },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
 } as const;
+export const BACKEND_OPTIONS: typeof BACKENDS = inGroup("Compute", BACKENDS);

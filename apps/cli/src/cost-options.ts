@@ -1,6 +1,7 @@
 /** Options for the cost of a run. A command that reports the cost spreads them into its own table. */
+import { inGroup } from "./options.ts";
 
-export const COST_OPTIONS = {
+const COSTS = {
   price: { kind: "number", above: 0, help: "dollars an hour of the device: the run then says what it cost" },
   prices: { kind: "string", value: "FILE", help: "the same by device, YAML: H200: 2.5" },
   peakTflops: {
@@ -9,6 +10,7 @@ export const COST_OPTIONS = {
     help: "what the device could do at most, in 10^12 operations a second, for MFU (known of common GPUs)",
   },
 } as const;
+export const COST_OPTIONS: typeof COSTS = inGroup("Cost", COSTS);
 
 export interface CostOptions {
   readonly price: number | undefined;

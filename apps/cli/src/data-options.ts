@@ -1,13 +1,13 @@
 /** Options for reading data. Pretraining, evaluation and the data commands share them. */
 import type { FilterOptions } from "@cloze/data";
 import type { ReadDocumentsOptions } from "@cloze/data/node";
-import type { Values } from "./options.ts";
+import { inGroup, type Values } from "./options.ts";
 
 export const DATA_HELP: string =
   "FASTA, .txt, .jsonl, .csv, .tsv (plain or .gz), .parquet (also a URL), " +
   "hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], or the .json of token shards";
 
-export const READING_OPTIONS = {
+const READING = {
   format: {
     kind: "choice",
     choices: ["fasta", "text", "jsonl", "csv", "tsv", "parquet"],
@@ -22,6 +22,7 @@ export const READING_OPTIONS = {
   header: { kind: "boolean", default: true, help: "the first row of CSV and TSV is data; columns are 1, 2, …" },
   quotes: { kind: "boolean", default: true, help: "a quote in CSV and TSV is a character as any other" },
 } as const;
+export const READING_OPTIONS: typeof READING = inGroup("Data", READING);
 
 export type ReadingOptions = Values<typeof READING_OPTIONS>;
 
@@ -36,13 +37,14 @@ export function readingOf(options: ReadingOptions | undefined, residues: boolean
   };
 }
 
-export const FILTER_OPTIONS = {
+const FILTERS = {
   dedup: { kind: "boolean", help: "keep the first of documents with the same text" },
   minLength: { kind: "count", min: 0, help: "fewest characters of a document" },
   maxLength: { kind: "count", min: 0, help: "most characters of a document" },
   minTokens: { kind: "count", min: 0, help: "fewest tokens of a document" },
   maxTokens: { kind: "count", min: 0, help: "most tokens of a document" },
 } as const;
+export const FILTER_OPTIONS: typeof FILTERS = inGroup("Filters", FILTERS);
 
 /** The filters that the user set; undefined if there are none. */
 export function filterOf({

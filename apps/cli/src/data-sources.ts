@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { DataFormat, DataSource } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
 import type { Io } from "./io.ts";
+import { isMissingPath, whatInstead } from "./missing-path.ts";
 
 export interface NamedData {
   /** The name as the user typed it, without its weight. */
@@ -35,6 +36,26 @@ export const SAMPLE_FILE: string = fileURLToPath(new URL("../sample/uniprot-samp
 
 const WEIGHT = /^(\d+(?:\.\d+)?|\.\d+):(.+)$/;
 
+/**
+ * Throws ConfigError for a name that is nothing here and can be nothing elsewhere: no address, no name of ours, and by
+ * its form no data set of the Hub.
+ */
+export async function expectElsewhere(
+  name: string,
+  path: DataNames["path"],
+  where: string,
+  expected = "a FASTA file, text, JSONL, CSV, Parquet or token shards",
+): Promise<void> {
+  if (name === SAMPLE_NAME || name === "-" || /^(?:https?|hf):\/\//.test(name)) return;
+  const { parseHubDataset } = await import("@cloze/data");
+  if (parseHubDataset(name) !== undefined && !(await isMissingPath(name, path))) return;
+  throw new ConfigError(
+    `${where}${name}: expected ${expected}, got nothing there.` +
+      (await whatInstead(name, path)) +
+      (parseHubDataset(name) === undefined ? "" : ` A data set of the Hub is written hf://datasets/${name}.`),
+  );
+}
+
 export async function resolveData({
   names,
   format,
@@ -62,21 +83,11 @@ export async function resolveData({
       resolved.push({ ...base, shards: path(name), sources: [] });
       continue;
     }
+    if (!there) await expectElsewhere(name, path, where);
     const sources = await resolveSources([there ? path(name) : name === SAMPLE_NAME ? SAMPLE_FILE : name], {
       hub,
       ...(stdin === undefined ? {} : { stdin }),
       ...(format === undefined ? {} : { format }),
-    }).catch((error: unknown) => {
-      if (
-        ConfigError.isInstance(error) &&
-        error.message.endsWith("expected a file, found nothing there. Check the path.")
-      )
-        throw new ConfigError(
-          `${where}${name}: expected a FASTA file, text, JSONL, CSV, Parquet or token shards, got nothing there. ` +
-            "Check the path.",
-          { cause: error },
-        );
-      throw error;
     });
     resolved.push({ ...base, sources });
   }

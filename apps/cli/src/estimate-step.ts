@@ -98,21 +98,28 @@ const stateOf = (programs: readonly Program[]): ReadonlyMap<string, Shape> =>
 
 /**
  * Tokens per second, without padding: the median of `steps` steps, after one warm-up step. The weights are new ones and
- * are thrown away.
+ * are thrown away. `say` is told what is done now.
  */
-export async function measureSpeed(setup: Omit<StepOptions, "weights" | "seed">, steps: number): Promise<number> {
+export async function measureSpeed(
+  setup: Omit<StepOptions, "weights" | "seed">,
+  steps: number,
+  say: (text: string) => void = () => {},
+): Promise<number> {
+  say("drawing the first weights");
   const options: StepOptions = {
     ...setup,
     seed: 0,
     weights: initialize(parametersOfSource(setup.source, setup.objective.requires), 0),
   };
   const programs = new Programs(options, 0);
+  say("compiling the training step");
   const session = await programs.start(await prepareStep(options, 0));
   const times: number[] = [];
   let tokens = 0;
   try {
     for (let number = 0; number <= steps; number++) {
       const prepared = await prepareStep(options, number);
+      say(number === 0 ? "computing a step to warm up" : `measuring step ${number} of ${steps}`);
       const began = performance.now();
       await (
         await programs.call(session, {

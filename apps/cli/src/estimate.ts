@@ -17,15 +17,23 @@ import { deviceCosts, dollars, percent } from "./run-costs.ts";
 import { tokenizerFrom } from "./tokenizers.ts";
 import { unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData } from "./training-data.ts";
+import { namesInWords, whileWaiting, type WaitingLine } from "./waiting-line.ts";
 
-type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "io" | "path" | "note"> & {
+type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "io" | "path" | "note" | "json"> & {
   readonly options: Values<typeof ESTIMATE_OPTIONS>;
 };
 
 /** Number of steps that `--measure` times, after one warm-up step. */
 const MEASURED = 3;
 
-export async function estimateRun({ options, io, path, note }: EstimateContext): Promise<Result> {
+export function estimateRun(context: EstimateContext): Promise<Result> {
+  return whileWaiting(context.io.stderr, context.json, (waiting) => estimated(context, waiting));
+}
+
+async function estimated(
+  { options, io, path, note }: Omit<EstimateContext, "json">,
+  waiting: WaitingLine,
+): Promise<Result> {
   const { model, maxLength: asked, batchTokens, accumulate, precision } = options;
   // Without --tokenizer the model keeps its own vocabulary, of which the drawn batches use some ids.
   const { tokenizer: named } = options;
@@ -64,11 +72,14 @@ export async function estimateRun({ options, io, path, note }: EstimateContext):
   const optimizer = optimizerOf({ ...rates, optimizer: options.optimizer, ema: options.ema });
   const batches = drawnBatches(tokenizer, rows, maxLength);
   const setup = { source, objective, optimizer, clip: 1, compute: precision, rematerialise: options.rematerialise };
+  waiting.say("planning the memory of a step");
   const memory = await memoryOfStep(setup, batches, accumulate);
 
   const parameters = countParameters(parametersOfSource(source, objective.requires));
   const flopsPerToken = source.flopsPerToken?.(maxLength);
-  const measured = options.measure ? await measure({ ...setup, batches, accumulate }, options, note) : undefined;
+  const measured = options.measure
+    ? await measure({ ...setup, batches, accumulate }, options, note, waiting)
+    : undefined;
   const device = options.device ?? measured?.device ?? "a device that was not named";
   const costs = await deviceCosts({ device, precision, flopsPerToken }, options, path);
   const { peak } = costs;
@@ -81,6 +92,7 @@ export async function estimateRun({ options, io, path, note }: EstimateContext):
     tokensPerSecond !== undefined && flopsPerToken !== undefined && peak !== undefined
       ? (tokensPerSecond * flopsPerToken) / peak
       : undefined;
+  if (options.data.length > 0) waiting.say(`counting the tokens of ${namesInWords(options.data)}`);
   const tokens = await tokensOf({ options, io, path }, tokenizer, objective, maxLength);
   const seconds = tokens !== undefined && tokensPerSecond !== undefined ? tokens / tokensPerSecond : undefined;
   const price =
@@ -162,13 +174,16 @@ async function measure(
   setup: Omit<Parameters<typeof measureSpeed>[0], "backend">,
   { backend: choice, threads }: EstimateContext["options"],
   note: EstimateContext["note"],
+  waiting: WaitingLine,
 ): Promise<{ readonly device: string; readonly tokensPerSecond: number }> {
+  waiting.say("starting the backend");
   const { backend, place } = await chooseBackend(choice, threads === undefined ? {} : { threads });
+  waiting.finish();
   note(`${place}: measuring ${MEASURED} steps`);
   try {
     return {
       device: backend.capabilities.device,
-      tokensPerSecond: await measureSpeed({ ...setup, backend }, MEASURED),
+      tokensPerSecond: await measureSpeed({ ...setup, backend }, MEASURED, waiting.say),
     };
   } finally {
     await backend.dispose();
@@ -180,7 +195,7 @@ async function measure(
  * and so does this count. Undefined without both options.
  */
 async function tokensOf(
-  { options, io, path }: Omit<EstimateContext, "note">,
+  { options, io, path }: Omit<EstimateContext, "note" | "json">,
   tokenizer: Awaited<ReturnType<typeof tokenizerFrom>>,
   objective: Parameters<typeof unitOf>[0],
   maxLength: number,

@@ -42,7 +42,7 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
   const { options, io, path, note, given } = context;
   if (options.data.length === 0)
     throw new ConfigError(
-      "evaluate: --data is required: FASTA files (plain or gzip), or the .json of token shards; for a task, " +
+      "evaluate: FILE… or --data is required: FASTA files (plain or gzip), or the .json of token shards; for a task, " +
         "labelled files. See: cloze evaluate --help",
     );
   const dir = await taskFolder(path(options.checkpoint));

@@ -1,18 +1,7 @@
 /** The options of `cloze finetune`, as a table. */
+import { inGroup } from "./options.ts";
 
-export const FINETUNE_OPTIONS = {
-  task: {
-    kind: "choice",
-    choices: [
-      "text-classification",
-      "multi-label",
-      "regression",
-      "token-classification",
-      "question-answering",
-      "multiple-choice",
-    ],
-    help: "what is to be learnt",
-  },
+const MODEL = {
   from: {
     kind: "string",
     value: "DIR|NAME",
@@ -25,12 +14,22 @@ export const FINETUNE_OPTIONS = {
     help: "keys of its config.json to change, e.g. '{\"hidden_dropout_prob\":0.2}'",
   },
   scratch: { kind: "boolean", help: "begin from new weights instead of the checkpoint's: what it is better than" },
+  freeze: { kind: "integer", min: 0, help: "keep the embeddings and so many layers as they are" },
+} as const;
+
+const DATA = {
   data: {
     kind: "list",
     value: "FILE",
+    file: true,
     help: "training examples: TSV, CSV, JSONL, Parquet; CoNLL for tags; the JSON of SQuAD for questions",
   },
-  valid: { kind: "list", value: "FILE", help: "examples to evaluate on after each epoch; the best checkpoint is kept" },
+  valid: {
+    kind: "list",
+    value: "FILE",
+    file: true,
+    help: "examples to evaluate on after each epoch; the best checkpoint is kept",
+  },
   format: {
     kind: "choice",
     choices: ["jsonl", "csv", "tsv", "text", "parquet"],
@@ -40,6 +39,26 @@ export const FINETUNE_OPTIONS = {
     kind: "string",
     value: "NAMES",
     help: "text,label: columns of a file without a header, in order; text=review,label=stars: ours=theirs",
+  },
+  maxLength: {
+    kind: "integer",
+    min: 8,
+    help: "longest row in tokens; longer texts are cut, or read in windows (default 128; questions 384)",
+  },
+} as const;
+
+const TASK = {
+  task: {
+    kind: "choice",
+    choices: [
+      "text-classification",
+      "multi-label",
+      "regression",
+      "token-classification",
+      "question-answering",
+      "multiple-choice",
+    ],
+    help: "what is to be learnt",
   },
   labels: { kind: "list", value: "LABEL", help: "labels in order (default: those of the training data)" },
   classWeights: {
@@ -52,9 +71,20 @@ export const FINETUNE_OPTIONS = {
     kind: "number",
     help: "multi-label: probability above which a label is given (default 0.5); questions: above it there is no answer",
   },
+} as const;
+
+const LENGTH = {
   epochs: { kind: "number", above: 0, default: 3, help: "passes over the training data" },
   batch: { kind: "integer", min: 1, default: 16, help: "examples in a step" },
   accumulate: { kind: "integer", min: 1, default: 1, help: "parts that a step is computed in" },
+} as const;
+
+const OPTIMIZER = {
+  weightDecay: { kind: "number", min: 0, default: 0.01, help: "of matrices; vectors do not decay" },
+  clip: { kind: "number", min: 0, default: 1, help: "largest norm of the gradient; 0: any" },
+} as const;
+
+const RATE = {
   lr: { kind: "number", above: 0, default: 5e-5, help: "peak learning rate" },
   schedule: {
     kind: "choice",
@@ -63,7 +93,6 @@ export const FINETUNE_OPTIONS = {
     help: "how the rate falls",
   },
   warmup: { kind: "number", min: 0, default: 0.1, help: "steps of warm-up; below 1, a share" },
-  weightDecay: { kind: "number", min: 0, default: 0.01, help: "of matrices; vectors do not decay" },
   layerDecay: {
     kind: "number",
     above: 0,
@@ -71,24 +100,12 @@ export const FINETUNE_OPTIONS = {
     default: 1,
     help: "rate of a layer as a share of that of the layer above",
   },
-  freeze: { kind: "integer", min: 0, help: "keep the embeddings and so many layers as they are" },
-  clip: { kind: "number", min: 0, default: 1, help: "largest norm of the gradient; 0: any" },
-  maxLength: {
-    kind: "integer",
-    min: 8,
-    help: "longest row in tokens; longer texts are cut, or read in windows (default 128; questions 384)",
-  },
+} as const;
+
+const SAVING = {
   evalEvery: { kind: "count", min: 1, help: "steps between evaluations (default: an epoch)" },
-  patience: { kind: "integer", min: 1, help: "end after so many evaluations without a better one" },
   metric: { kind: "string", value: "NAME", help: "figure that says which checkpoint is best (default: the task's)" },
-  seed: { kind: "integer", min: 0, default: 0, help: "of new weights, order and dropout" },
-  seeds: {
-    kind: "integer",
-    min: 1,
-    max: 100,
-    default: 1,
-    help: "runs, from --seed on; figures are then a mean and a deviation",
-  },
+  patience: { kind: "integer", min: 1, help: "end after so many evaluations without a better one" },
   out: { kind: "string", value: "DIR", help: "run folder (default: runs/…)" },
   resume: { kind: "string", value: "DIR", inFile: false, help: "go on with an interrupted run" },
   acceptChangedData: {
@@ -97,12 +114,9 @@ export const FINETUNE_OPTIONS = {
     inFile: false,
     help: "with --resume: go on although files that the run read have changed; the run keeps a record of it",
   },
-  precision: {
-    kind: "choice",
-    choices: ["f32", "f16", "bf16"],
-    default: "f32",
-    help: "of contractions; all else is f32",
-  },
+} as const;
+
+const COMPUTE = {
   backend: {
     kind: "choice",
     choices: [
@@ -120,7 +134,44 @@ export const FINETUNE_OPTIONS = {
     help: "what computes",
   },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+  precision: {
+    kind: "choice",
+    choices: ["f32", "f16", "bf16"],
+    default: "f32",
+    help: "of contractions; all else is f32",
+  },
 } as const;
+
+const OTHER = {
+  seed: { kind: "integer", min: 0, default: 0, help: "of new weights, order and dropout" },
+  seeds: {
+    kind: "integer",
+    min: 1,
+    max: 100,
+    default: 1,
+    help: "runs, from --seed on; figures are then a mean and a deviation",
+  },
+} as const;
+
+export const FINETUNE_OPTIONS: typeof TASK &
+  typeof MODEL &
+  typeof DATA &
+  typeof LENGTH &
+  typeof OPTIMIZER &
+  typeof RATE &
+  typeof SAVING &
+  typeof COMPUTE &
+  typeof OTHER = {
+  ...inGroup("Task", TASK),
+  ...inGroup("Model", MODEL),
+  ...inGroup("Data", DATA),
+  ...inGroup("Length and batches", LENGTH),
+  ...inGroup("Optimizer", OPTIMIZER),
+  ...inGroup("Learning rate", RATE),
+  ...inGroup("Evaluation and saving", SAVING),
+  ...inGroup("Compute", COMPUTE),
+  ...OTHER,
+};
 
 /** The option `--columns`, for every command that reads records. */
 export const COLUMNS_OPTION: Pick<typeof FINETUNE_OPTIONS, "columns"> = { columns: FINETUNE_OPTIONS.columns };

@@ -24,6 +24,7 @@ import { readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { readInputs } from "./run-inputs.ts";
 import { taskFolder } from "./task-models.ts";
 import { tokenizerBeside } from "./tokenizer-of-model.ts";
+import { afterWaiting, namesInWords, waitingLine, type WaitingLine } from "./waiting-line.ts";
 
 type FinetuneOptions = Values<typeof FINETUNE_OPTIONS>;
 type FinetuneContext = Pick<
@@ -42,10 +43,16 @@ const MOVABLE: ReadonlySet<string> = new Set(["data", "valid", "from"]);
 
 export async function finetune(context: FinetuneContext): Promise<Result> {
   const unsaved = new UnsavedSteps();
-  const interrupt = onInterrupt(context.note, () => unsaved.inWords());
+  const waiting = waitingLine(context.io.stderr, context.json);
+  const note = (line: string): void => {
+    waiting.finish();
+    context.note(line);
+  };
+  const interrupt = onInterrupt(note, () => unsaved.inWords());
   try {
-    return await inRunFolder(context, (run) => fineTuneIn(run, context, interrupt, unsaved));
+    return await inRunFolder(context, (run) => fineTuneIn(run, { ...context, note }, interrupt, unsaved, waiting));
   } finally {
+    waiting.finish();
     interrupt.stop();
   }
 }
@@ -67,6 +74,7 @@ async function fineTuneIn(
   context: FinetuneContext,
   interrupt: Interrupt,
   unsaved: UnsavedSteps,
+  waiting: WaitingLine,
 ): Promise<Result> {
   const { options, resuming } = await resolve(context, run);
   const { io, path, note } = context;
@@ -75,13 +83,16 @@ async function fineTuneIn(
   if (options.from === undefined)
     throw new ConfigError("finetune: --from is required: a checkpoint folder, a run, or a model of the Hub.");
   if (options.data.length === 0)
-    throw new ConfigError("finetune: --data is required: files with labelled examples. See: cloze finetune --help");
+    throw new ConfigError(
+      "finetune: FILE… or --data is required: files with labelled examples. See: cloze finetune --help",
+    );
   checkOptions(kind, context.given);
   if (options.scratch && options.freeze !== undefined)
     throw new ConfigError(
       "--freeze: with --scratch it would keep new weights as they are, untrained. Leave one of them out.",
     );
   const task: Task = taskOf(kind, taskOptions(options)) as Task;
+  waiting.say(`checking ${namesInWords([...options.data, ...options.valid, options.from])}`);
   await refusePipesTwice([...options.data, ...options.valid].map(path));
   const dir = await taskFolder(path(options.from));
   const inputs = await checkInputs({
@@ -95,14 +106,17 @@ async function fineTuneIn(
       ...(await reader.tokenizer(dir, path)),
     ],
   });
+  waiting.say("starting the backend");
   const { backend, place } = await chooseBackend(
     options.backend as BackendChoice,
     options.threads === undefined ? {} : { threads: options.threads },
   );
   try {
+    waiting.say(`reading ${namesInWords([options.from])}`);
     const loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" });
     const tokenizer = await tokenizerBeside(loaded, note);
     const read = { labelled: true, stdin: io.stdin, ...columnsOf(options.columns), ...formatOf(options.format) };
+    waiting.say(`reading ${namesInWords([...options.data, ...options.valid])}`);
     const train = await loadRecords(task, options.data.map(path), read);
     const valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
     note(
@@ -123,6 +137,7 @@ async function fineTuneIn(
       const saved = resuming ? await lastStep(folder) : undefined;
       unsaved.begin(`cloze finetune --resume ${relative(io.cwd, run) || run}`, saved);
       const show = shower(progress, task, longRunLine({ onCpu: isCpu(place), helps: HELPS }));
+      waiting.say("encoding the examples, and compiling the training step");
       const result = await fineTune({
         ...settings,
         seed,
@@ -139,10 +154,10 @@ async function fineTuneIn(
         resume: resuming,
         ...(changes !== undefined && { remark: { acceptedChanges: changes } }),
         signal: interrupt.signal,
-        onEvent: (event) => {
+        onEvent: afterWaiting(waiting, (event) => {
           unsaved.follow(event);
           show(event);
-        },
+        }),
         onNote: note,
       }).finally(() => progress.finish());
       const sentences = await writeFinetuneReport({

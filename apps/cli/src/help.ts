@@ -1,9 +1,11 @@
 /** Help texts, made from the tables that the parser uses. No line is longer than 80 characters. */
 import type { Command } from "./command.ts";
 import type { CommandEntry } from "./commands.ts";
-import { flag, kebab, showValue, type OptionSpec, type OptionTable } from "./options.ts";
+import { flag, kebab, OPTION_GROUPS, showValue, type OptionSpec, type OptionTable } from "./options.ts";
 
 const WIDTH = 80;
+/** A longer list of options is shown under the headings of their groups. */
+const LIST_AT_MOST = 20;
 /** The column where the explanations begin. */
 const COLUMN = 26;
 
@@ -48,36 +50,50 @@ export function overview(commands: readonly CommandEntry[]): readonly string[] {
 }
 
 export function commandHelp({ name, summary }: CommandEntry, command: Command, table: OptionTable): readonly string[] {
-  const required = Object.entries(command.options)
-    .filter(([, spec]) => spec.required)
+  const { arguments: words, options, examples, notes = [] } = command;
+  const required = Object.entries(options)
+    .filter(([key, spec]) => spec.required && key !== words?.option)
     .map(([key, spec]) => `${flag(key)} ${placeholder(spec)}`);
-  const usage = [
-    "cloze",
-    name,
-    ...(command.arguments === undefined ? [] : [command.arguments.name]),
-    ...required,
-    "[OPTIONS]",
-  ].join(" ");
+  const usage = ["cloze", name, ...(words === undefined ? [] : [words.name]), ...required, "[OPTIONS]"].join(" ");
   const [first = "", ...more] = wrap(usage, WIDTH - 7);
+  const ofWords = words?.option === undefined ? undefined : options[words.option];
   return [
     ...wrap(`${summary}.`, WIDTH),
     "",
     `Usage: ${first}`,
     ...more.map((line) => `       ${line}`),
-    ...(command.arguments === undefined
+    ...(words === undefined
       ? []
-      : ["", "Arguments:", ...entry(command.arguments.name, command.arguments.help)]),
-    "",
-    "Options:",
-    ...Object.entries(table).flatMap(([key, spec]) =>
-      entry([shownFlag(key, spec), placeholder(spec)].join(" ").trim(), explanation(spec)),
+      : ["", "Arguments:", ...entry(words.name, words.help ?? (ofWords ? explanation(ofWords) : ""))]),
+    ...optionLists(
+      Object.entries(table).map(([key, spec]) => ({
+        group: spec.group ?? "Other",
+        lines: entry(
+          [shownFlag(key, spec), placeholder(spec)].join(" ").trim(),
+          key === words?.option ? `the same as ${words.name.replace(/[[\]]/g, "")}` : explanation(spec),
+        ),
+      })),
     ),
-    ...entry("--help", "this text"),
     "",
-    command.examples.length > 1 ? "Examples:" : "Example:",
-    ...command.examples.flatMap(({ does, line }) => [`  # ${does}`, ...continued(line)]),
-    ...(command.notes ?? []).flatMap((note) => ["", ...wrap(note, WIDTH)]),
+    examples.length > 1 ? "Examples:" : "Example:",
+    ...examples.flatMap(({ does, line }) => [`  # ${does}`, ...continued(line)]),
+    ...notes.flatMap((note) => ["", ...wrap(note, WIDTH)]),
   ];
+}
+
+interface ListedOption {
+  readonly group: (typeof OPTION_GROUPS)[number];
+  readonly lines: readonly string[];
+}
+
+/** The options in one list, or if they are many, in a list for each group. `--help` is the last one. */
+function optionLists(options: readonly ListedOption[]): readonly string[] {
+  const all: readonly ListedOption[] = [...options, { group: "Other", lines: entry("--help", "this text") }];
+  if (all.length <= LIST_AT_MOST) return ["", "Options:", ...all.flatMap(({ lines }) => lines)];
+  return OPTION_GROUPS.flatMap((group) => {
+    const members = all.filter((option) => option.group === group);
+    return members.length === 0 ? [] : ["", `${group}:`, ...members.flatMap(({ lines }) => lines)];
+  });
 }
 
 /** A long command line on several lines, joined by backslashes as a shell takes them. */

@@ -34,6 +34,7 @@ const RECIPE = {
     value: "NAME|FILE",
     inFile: false,
     help: "options of a recipe: cloze recipe list; a file and flags beat them",
+    group: "Model",
   },
 } as const satisfies OptionTable;
 
@@ -134,12 +135,19 @@ async function run(
     const said = values.get(key) ?? inFile.get(key) ?? inRecipe.get(key);
     if (said !== undefined) given.add(key);
     else if (spec.required)
-      throw new ConfigError(`${name}: ${flag(key)} is required: ${spec.help}. See: cloze ${name} --help`);
+      throw new ConfigError(
+        `${name}: ${wordsOf(command, key)}${flag(key)} is required: ${spec.help}. See: cloze ${name} --help`,
+      );
     let value = said ?? unsaid(spec);
     if (said !== undefined && typeof value === "string" && spec.kind === "string" && spec.checkpoint !== undefined) {
       const { checkpointPath } = await import("./checkpoint-folder.ts");
       const known = spec.checkpoint === true ? [] : spec.checkpoint.unless;
       value = await checkpointPath(value, { path, io, note: out.note, status }, { where: flag(key), known });
+    }
+    if (said !== undefined && (spec.kind === "string" || spec.kind === "list") && spec.file === true) {
+      const { expectFile } = await import("./missing-path.ts");
+      for (const name of typeof value === "string" ? [value] : (value as readonly string[]))
+        await expectFile(name, path, flag(key));
     }
     options[key] = value;
     // A duration keeps its unit, so that `--config` can read it.
@@ -168,6 +176,10 @@ async function run(
   else for (const line of result.text ?? []) out.print(line);
   return result.exitCode ?? 0;
 }
+
+/** `FILE… or ` for the option that words without a flag are values of. */
+const wordsOf = ({ arguments: words }: Command, key: string): string =>
+  words?.option === key ? `${words.name} or ` : "";
 
 /**
  * The command that the first word, or the first two words, name. If the user wants the help of a group (`data`), the

@@ -21,6 +21,7 @@ import {
 import type { Encoder, Parameter } from "@cloze/nn";
 import type { Tokenizer } from "@cloze/tokenizer";
 import type { ModelSource } from "@cloze/trainer";
+import { expectFile } from "./missing-path.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** A model to open. `vocab` and `special` come from the tokenizer, if the model is made for one. */
@@ -85,6 +86,7 @@ export async function openRequested({
       `--model ${model}: expected ${names.join(", ")} or a config.json.${didYouMean(model, names)}`,
     );
   const { readJson } = await import("@cloze/checkpoint/node");
+  await expectFile(model, path, "--model");
   return {
     name: basename(model, ".json"),
     opened: await open(await readJson(path(model)), { ...options, file: model }),

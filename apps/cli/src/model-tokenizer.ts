@@ -4,6 +4,7 @@
  */
 import { ConfigError } from "@cloze/errors";
 import { publishedConfig, publishedNames } from "@cloze/models/families";
+import { expectFile } from "./missing-path.ts";
 import { TOKENIZER_NAMES, tokenizerFrom } from "./tokenizers.ts";
 
 type Name = (typeof TOKENIZER_NAMES)[number];
@@ -31,6 +32,7 @@ export async function alphabetOf(model: string, path: Path): Promise<Name | unde
     return known ? ALPHABETS[Object.keys(ALPHABETS).find((start) => model.startsWith(start)) ?? ""] : undefined;
   }
   const { readJson } = await import("@cloze/checkpoint/node");
+  await expectFile(model, path, "--model");
   const json = (await readJson(path(model))) as { readonly vocab_size?: unknown } | null;
   const vocab = json?.vocab_size;
   if (typeof vocab !== "number") return undefined;

@@ -7,8 +7,30 @@
 import { ConfigError } from "@cloze/errors";
 import { readScheduled } from "./scheduled-options.ts";
 
+/** The headings of a long help, in their order. An option without a group stands under the last one. */
+export const OPTION_GROUPS = [
+  "Task",
+  "Model",
+  "Data",
+  "Filters",
+  "Split",
+  "Objective",
+  "Length and batches",
+  "Optimizer",
+  "Learning rate",
+  "Evaluation and saving",
+  "Output",
+  "Compute",
+  "Speed",
+  "Cost",
+  "Other",
+] as const;
+export type OptionGroup = (typeof OPTION_GROUPS)[number];
+
 interface SpecBase {
   readonly help: string;
+  /** The heading in a help that is too long for one list. Default "Other". */
+  readonly group?: OptionGroup;
   /** The name of the value in the help: FILE, DIR, N. */
   readonly value?: string;
   /** The user must set the option, by a flag, the config file or the recipe. */
@@ -27,6 +49,8 @@ export interface TextSpec extends SpecBase {
    * with another meaning.
    */
   readonly checkpoint?: true | { readonly unless: readonly string[] };
+  /** The value names a file that must be there; `-` is standard input. */
+  readonly file?: true;
 }
 
 export interface NumberSpec extends SpecBase {
@@ -51,6 +75,10 @@ export interface BooleanSpec extends SpecBase {
 /** One or more words: `--data a.fasta b.fasta`, or `--data a.fasta --data b.fasta`. Empty when not given. */
 export interface ListSpec extends SpecBase {
   readonly kind: "list";
+  /** The values name files that must be there; `-` is standard input. */
+  readonly file?: true;
+  /** Each flag takes one word, so that a file may follow: `--layer 6 --layer 12 a.fasta`. */
+  readonly single?: true;
   readonly default?: readonly string[];
 }
 
@@ -97,6 +125,10 @@ type Always<S> = S extends
 export type Values<O extends OptionTable> = {
   readonly [K in keyof O]: Always<O[K]> extends true ? Typed<O[K]> : Typed<O[K]> | undefined;
 };
+
+/** The options under one heading of the help. */
+export const inGroup = <const O extends OptionTable>(group: OptionGroup, options: O): O =>
+  Object.fromEntries(Object.entries(options).map(([key, spec]) => [key, { ...spec, group }])) as O;
 
 export const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 export const flag = (key: string): string => `--${kebab(key)}`;

@@ -50,6 +50,50 @@ describe("what is understood", () => {
   });
 });
 
+describe("words that are values of an option", () => {
+  const files: ArgumentsSpec = { name: "[FILE…]", min: 0, max: Infinity, option: "data" };
+  const file: ArgumentsSpec = { name: "[FILE]", min: 0, max: 1, option: "resume" };
+
+  test("among the option's own, in the order that was typed", () => {
+    for (const words of [
+      ["a", "--data", "b", "--fast", "c", "--", "--d"],
+      ["--data", "a", "b", "--fast", "c", "--", "--d"],
+      ["a", "b", "c", "--fast", "--", "--d"],
+    ])
+      expect(parseArguments(words, table, files, "go")).toEqual({
+        values: new Map<string, unknown>([
+          ["data", ["a", "b", "c", "--d"]],
+          ["fast", true],
+        ]),
+        args: [],
+      });
+    expect(parseArguments(["-", "--steps", "1"], table, files, "go").values.get("data")).toEqual(["-"]);
+    expect(parseArguments([], table, files, "go").values.has("data")).toBe(false);
+  });
+
+  test("one, where the option is one", () => {
+    expect(parseArguments(["a"], table, file, "go")).toEqual({ values: new Map([["resume", "a"]]), args: [] });
+    expect(() => parseArguments(["a", "--resume", "b"], table, file, "go")).toThrow(
+      "go: expected --resume or one [FILE], got a and b. Leave one out.",
+    );
+    expect(() => parseArguments(["--resume", "b", "a"], table, file, "go")).toThrow("got b and a");
+    expect(() => parseArguments(["a", "b"], table, file, "go")).toThrow('go: expected one [FILE], got "b".');
+    expect(() => parseArguments(["--resume", "a", "--resume", "b"], table, undefined, "go")).toThrow(
+      "--resume: given twice. Leave one out.",
+    );
+  });
+
+  test("a list of one word a flag leaves the next word alone", () => {
+    const layers: OptionTable = { ...table, layers: { kind: "list", single: true, help: "" } };
+    expect(parseArguments(["--layers", "-1,2", "a", "--layers", "3", "b"], layers, files, "go").values).toEqual(
+      new Map<string, unknown>([
+        ["layers", ["-1,2", "3"]],
+        ["data", ["a", "b"]],
+      ]),
+    );
+  });
+});
+
 describe("what is refused", () => {
   test.each([
     [["--stepz", "5"], "go: unknown option --stepz. Did you mean --steps?"],

@@ -3,7 +3,8 @@
  *
  * It takes `--name value`, `--name=value`, `--flag`, `--no-flag`, lists of several words, and `--` before words that
  * begin with a dash. The word after a flag is its value, unless the word is a flag itself; `-1` is a number. An option
- * may appear once; a list may appear several times.
+ * may appear once; a list may appear several times. Words without a flag are the command's arguments, or values of the
+ * option that the command names for them.
  */
 import { ConfigError } from "@cloze/errors";
 import type { ArgumentsSpec } from "./command.ts";
@@ -28,15 +29,16 @@ export function parseArguments(
   const values = new Map<string, OptionValue>();
   const args: string[] = [];
   const help = ` See: cloze ${name} --help`;
+  const own = taken?.option === undefined ? undefined : table[taken.option];
   let at = 0;
   for (; at < words.length; at++) {
     const word = words[at] ?? "";
     if (word === "--") {
-      args.push(...words.slice(at + 1));
+      words.slice(at + 1).forEach(argument);
       break;
     }
     if (!isFlag(word)) {
-      args.push(word);
+      argument(word);
       continue;
     }
     const [, typed = word, inline] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
@@ -45,10 +47,26 @@ export function parseArguments(
     if (found === undefined)
       throw new ConfigError(`${name}: unknown option ${typed}.${didYouMean(typed, byFlag.keys(), help)}`);
     const { key, spec } = found;
-    const value = valueOf(spec, typed, inline, negated === found && !byFlag.has(typed));
+    set(key, spec, valueOf(spec, typed, inline, negated === found && !byFlag.has(typed)));
+  }
+  checkArguments(args, taken, name, help);
+  return { values, args: own === undefined ? args : [] };
+
+  function argument(word: string): void {
+    args.push(word);
+    if (taken?.option === undefined || own === undefined || args.length > taken.max) return;
+    set(taken.option, own, parseWord(own, word, `${name}: ${taken.name}`));
+  }
+
+  function set(key: string, spec: OptionSpec, value: OptionValue): void {
     const earlier = values.get(key);
     if (earlier !== undefined && spec.kind !== "list")
-      throw new ConfigError(`${flag(key)}: given twice. Leave one out.`);
+      throw new ConfigError(
+        taken?.option === key
+          ? `${name}: expected ${flag(key)} or one ${taken.name}, got ${String(earlier)} and ${String(value)}. ` +
+              "Leave one out."
+          : `${flag(key)}: given twice. Leave one out.`,
+      );
     values.set(
       key,
       spec.kind === "list"
@@ -56,8 +74,6 @@ export function parseArguments(
         : value,
     );
   }
-  checkArguments(args, taken, name, help);
-  return { values, args };
 
   function valueOf(spec: OptionSpec, typed: string, inline: string | undefined, no: boolean): OptionValue {
     if (spec.kind === "boolean") {
@@ -75,7 +91,8 @@ export function parseArguments(
       if (spec.kind === "string" && spec.bare !== undefined) return spec.bare;
       throw new ConfigError(`${typed}: expected ${expectation(spec)}, got nothing.`);
     }
-    if (spec.kind !== "list" || taken !== undefined) return parseWord(spec, first, typed);
+    const many = spec.kind === "list" && spec.single !== true && (taken === undefined || own !== undefined);
+    if (!many) return parseWord(spec, first, typed);
     const list = [first];
     for (let next = follow(); next !== undefined; next = follow()) list.push(next);
     return list;

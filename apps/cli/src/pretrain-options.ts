@@ -1,8 +1,9 @@
 /** The options of `cloze pretrain`: one table for the parser, the help, the config file and a resumed run. */
-import { READING_OPTIONS } from "./data-options.ts";
 import { COST_OPTIONS } from "./cost-options.ts";
+import { READING_OPTIONS } from "./data-options.ts";
+import { inGroup } from "./options.ts";
 
-const WHAT = {
+const MODEL = {
   model: {
     kind: "string",
     value: "NAME",
@@ -14,6 +15,31 @@ const WHAT = {
     default: "{}",
     help: "keys of its config.json to change, e.g. '{\"num_hidden_layers\":4}'",
   },
+  from: {
+    kind: "string",
+    value: "DIR|NAME",
+    checkpoint: true,
+    help: "start from the weights of a checkpoint, or of a model of the Hub",
+  },
+  tokenizer: {
+    kind: "string",
+    value: "NAME|DIR",
+    default: "esm2",
+    checkpoint: { unless: ["esm2", "protbert", "amplify"] },
+    help: ("esm2, protbert, amplify, or a checkpoint folder; without it that of --from, or the alphabet of the " +
+      "model's name; a model of text needs it") as string,
+  },
+  zeroInitHead: { kind: "boolean", default: true, help: "start from a loss of exactly ln(vocabulary)" },
+  window: {
+    kind: "scheduled",
+    of: "integer",
+    min: 0,
+    help: "of attention, where the model has one (default: the model's)",
+  },
+  ropeBase: { kind: "scheduled", of: "number", above: 0, help: "of rotary positions (default: the model's)" },
+} as const;
+
+const DATA = {
   data: {
     kind: "list",
     value: "[W:]NAME",
@@ -23,15 +49,7 @@ const WHAT = {
   },
 } as const;
 
-const HOW = {
-  tokenizer: {
-    kind: "string",
-    value: "NAME|DIR",
-    default: "esm2",
-    checkpoint: { unless: ["esm2", "protbert", "amplify"] },
-    help: ("esm2, protbert, amplify, or a checkpoint folder; without it that of --from, or the alphabet of the " +
-      "model's name; a model of text needs it") as string,
-  },
+const OBJECTIVE = {
   objective: {
     kind: "scheduled",
     of: "string",
@@ -44,7 +62,9 @@ const HOW = {
     default: "{}",
     help: 'its options, e.g. \'{"rate":0.2,"unit":"whole-word"}\'; of several by name, \'{"mlm":{…}}\'',
   },
-  valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share of the sequences held out for evaluation" },
+} as const;
+
+const LENGTH = {
   steps: { kind: "count", min: 1, help: "train for so many steps" },
   epochs: { kind: "number", above: 0, help: "train for so many passes over the data (default: 1)" },
   tokens: { kind: "count", min: 1, help: "train on so many tokens, padding not counted; the schedule runs over them" },
@@ -64,41 +84,14 @@ const HOW = {
     default: 512,
     help: "tokens in a row; longer sequences are cropped",
   },
-  window: {
-    kind: "scheduled",
-    of: "integer",
-    min: 0,
-    help: "of attention, where the model has one (default: the model's)",
-  },
-  ropeBase: { kind: "scheduled", of: "number", above: 0, help: "of rotary positions (default: the model's)" },
+} as const;
+
+const OPTIMIZER = {
   optimizer: {
     kind: "choice",
     choices: ["adamw", "muon", "stable-adamw", "lamb"],
     default: "adamw",
     help: "muon trains the matrices of hidden layers, and AdamW what is left",
-  },
-  lr: { kind: "number", above: 0, default: 4e-4, help: "peak learning rate; with muon 0.02 unless given" },
-  adamLr: { kind: "number", above: 0, default: 4e-4, help: "with muon: the peak of what AdamW trains" },
-  embeddingLr: { kind: "number", above: 0, help: "with muon: the peak of tables of embeddings (default: --adam-lr)" },
-  headLr: { kind: "number", above: 0, help: "with muon: the peak of the head's matrices (default: --adam-lr)" },
-  schedule: {
-    kind: "choice",
-    choices: ["constant", "linear", "cosine", "inverse-sqrt", "wsd", "1-sqrt"],
-    default: "linear",
-    help: "of the learning rate",
-  },
-  warmup: {
-    kind: "number",
-    min: 0,
-    default: 0.1,
-    help: "steps of warm-up (with --tokens tokens, with --budget seconds); below 1, a share of the run",
-  },
-  finalLr: { kind: "number", min: 0, max: 1, default: 0.1, help: "learning rate at the end, as a share of the peak" },
-  decay: {
-    kind: "number",
-    above: 0,
-    help: ("length of the decay, in the unit of --warmup: after it for linear and cosine (default: all that is " +
-      "left), at the end for wsd and 1-sqrt (default 0.2)") as string,
   },
   weightDecay: {
     kind: "scheduled",
@@ -125,20 +118,36 @@ const HOW = {
     help: ("keep a moving average of the weights with this decay, evaluated as ema.* and saved in the checkpoint's " +
       "folder ema") as string,
   },
-  precision: {
+} as const;
+
+const RATE = {
+  lr: { kind: "number", above: 0, default: 4e-4, help: "peak learning rate; with muon 0.02 unless given" },
+  adamLr: { kind: "number", above: 0, default: 4e-4, help: "with muon: the peak of what AdamW trains" },
+  embeddingLr: { kind: "number", above: 0, help: "with muon: the peak of tables of embeddings (default: --adam-lr)" },
+  headLr: { kind: "number", above: 0, help: "with muon: the peak of the head's matrices (default: --adam-lr)" },
+  schedule: {
     kind: "choice",
-    choices: ["f32", "f16", "bf16"],
-    default: "f32",
-    help: "of contractions; f16 has a dynamic loss scale",
+    choices: ["constant", "linear", "cosine", "inverse-sqrt", "wsd", "1-sqrt"],
+    default: "linear",
+    help: "of the learning rate",
   },
-  rematerialise: {
-    kind: "boolean",
-    default: false,
-    help: ("compute each layer again for its gradient instead of keeping its values (activation checkpointing): less " +
-      "memory, a third more work") as string,
+  warmup: {
+    kind: "number",
+    min: 0,
+    default: 0.1,
+    help: "steps of warm-up (with --tokens tokens, with --budget seconds); below 1, a share of the run",
   },
-  zeroInitHead: { kind: "boolean", default: true, help: "start from a loss of exactly ln(vocabulary)" },
-  seed: { kind: "integer", min: 0, default: 0, help: "of the weights, the order of the data and the masks" },
+  finalLr: { kind: "number", min: 0, max: 1, default: 0.1, help: "learning rate at the end, as a share of the peak" },
+  decay: {
+    kind: "number",
+    above: 0,
+    help: ("length of the decay, in the unit of --warmup: after it for linear and cosine (default: all that is " +
+      "left), at the end for wsd and 1-sqrt (default 0.2)") as string,
+  },
+} as const;
+
+const SAVING = {
+  valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share of the sequences held out for evaluation" },
   evalEvery: { kind: "count", min: 0, default: 100, help: "steps between evaluations; 0: at the end only" },
   saveEvery: { kind: "count", min: 0, default: 100, help: "steps between checkpoints; 0: at the end only" },
   keep: { kind: "integer", min: 1, default: 3, help: "newest checkpoints to keep" },
@@ -156,12 +165,9 @@ const HOW = {
     inFile: false,
     help: "with --resume: go on although files that the run read have changed; the run keeps a record of it",
   },
-  from: {
-    kind: "string",
-    value: "DIR|NAME",
-    checkpoint: true,
-    help: "start from the weights of a checkpoint, or of a model of the Hub",
-  },
+} as const;
+
+const COMPUTE = {
   backend: {
     kind: "choice",
     choices: [
@@ -179,20 +185,53 @@ const HOW = {
     help: "what computes",
   },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+  precision: {
+    kind: "choice",
+    choices: ["f32", "f16", "bf16"],
+    default: "f32",
+    help: "of contractions; f16 has a dynamic loss scale",
+  },
+  rematerialise: {
+    kind: "boolean",
+    default: false,
+    help: ("compute each layer again for its gradient instead of keeping its values (activation checkpointing): less " +
+      "memory, a third more work") as string,
+  },
+  tune: { kind: "boolean", default: false, help: "measure how this GPU multiplies fastest, and keep it (webgpu)" },
   plan: {
     kind: "boolean",
     default: false,
     inFile: false,
     help: "print what a step does on the device and the memory it takes, and stop",
   },
-  tune: { kind: "boolean", default: false, help: "measure how this GPU multiplies fastest, and keep it (webgpu)" },
 } as const;
 
-export const PRETRAIN_OPTIONS: typeof WHAT & typeof READING_OPTIONS & typeof HOW & typeof COST_OPTIONS = {
-  ...WHAT,
+const OTHER = {
+  seed: { kind: "integer", min: 0, default: 0, help: "of the weights, the order of the data and the masks" },
+} as const;
+
+export const PRETRAIN_OPTIONS: typeof MODEL &
+  typeof DATA &
+  typeof READING_OPTIONS &
+  typeof OBJECTIVE &
+  typeof LENGTH &
+  typeof OPTIMIZER &
+  typeof RATE &
+  typeof SAVING &
+  typeof COMPUTE &
+  typeof COST_OPTIONS &
+  typeof OTHER = {
+  ...inGroup("Model", MODEL),
+  ...inGroup("Data", DATA),
   ...READING_OPTIONS,
-  ...HOW,
+  ...inGroup("Objective", OBJECTIVE),
+  ...inGroup("Length and batches", LENGTH),
+  ...inGroup("Optimizer", OPTIMIZER),
+  ...inGroup("Learning rate", RATE),
+  ...inGroup("Evaluation and saving", SAVING),
+  ...inGroup("Compute", COMPUTE),
   ...COST_OPTIONS,
+  ...OTHER,
 };
 
 /**

@@ -59,6 +59,7 @@ import { tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 import { validation } from "./validation.ts";
+import { afterWaiting, namesInWords, whileWaiting, type WaitingLine } from "./waiting-line.ts";
 
 /** The summary of a finished run: the trainer's result, and what the trainer does not know. */
 export interface PretrainSummary {
@@ -144,6 +145,7 @@ async function setUp(
   context: PretrainContext,
   run: string,
   signal: AbortSignal,
+  waiting: WaitingLine,
 ): Promise<{
   readonly training: TrainOptions;
   readonly dispose: () => Promise<void>;
@@ -157,7 +159,7 @@ async function setUp(
   const { io, path, note } = context;
   if (options.data.length === 0)
     throw new ConfigError(
-      "pretrain: --data is required: files of text or sequences, or the .json of token shards. See: cloze " +
+      "pretrain: FILE… or --data is required: files of text or sequences, or the .json of token shards. See: cloze " +
         "pretrain --help",
     );
   const ends = ENDS.filter((key) => options[key] !== undefined);
@@ -176,6 +178,7 @@ async function setUp(
     stdin: io.stdin,
     where: "--data ",
   });
+  waiting.say(`checking ${namesInWords(options.data)}`);
   const inputs = context.options.plan
     ? undefined
     : await checkInputs(inputsOf(context, { options, given, run, named }));
@@ -209,6 +212,7 @@ async function setUp(
 
   const special = framingOf(tokenizer);
   const asked = { objective, special, length: maxLength };
+  waiting.say(`reading ${namesInWords(options.data)}`);
   const data = await openTrainingData({
     files: options.data,
     named,
@@ -222,6 +226,7 @@ async function setUp(
     window: { length: maxLength - framingLength(special), seed: options.seed },
   });
   await inputs?.settle(() => contentOf([data.train, data.valid]));
+  waiting.say("packing rows");
   const byLength = new Map<number, PackedBatches>();
   const lengths = (valuesOf(held.maxLength) as readonly number[]).map((length) => Math.min(length, maxLength));
   for (const length of lengths)
@@ -246,6 +251,7 @@ async function setUp(
   const stages = runStages({ held, shape, until, source, objectives, batches: byLength });
   const first = stages.at({ step: 0, share: 0 });
   const { accumulate } = first;
+  waiting.say(options.tune ? "starting the backend, and measuring how it multiplies fastest" : "starting the backend");
   const { backend, place } = await chooseBackend(options.backend, {
     tune: options.tune,
     ...(options.threads !== undefined && { threads: options.threads }),
@@ -253,11 +259,13 @@ async function setUp(
   const costs = await costsOf(backend.capabilities.device, first.source, batches, options, path);
   const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
   const begin = async (): Promise<Begun> => {
+    waiting.say("counting the tokens that are held out");
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
     const moved = resuming && [...MOVABLE].some((key) => context.given.has(key));
     if (!resuming || moved)
       await writeRunConfig(run, savedOptions({ ...options, accumulate: shape.accumulate }, given));
     const changes = await inputs?.record(start.resume?.state.step ?? 0);
+    waiting.finish();
     note(
       `${data.summary}\n${place}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} ` +
         `rows of ${length} tokens a step, ${percent(fill)} ` +
@@ -266,6 +274,7 @@ async function setUp(
     );
     if (stages.all.length > 1) note(`over the run: ${stagesInWords(held)}`);
     [...said, ...(inputs?.said ?? [])].forEach(note);
+    waiting.say("compiling the training step");
     return { unigramEntropy, ...(changes !== undefined && { remark: { acceptedChanges: changes } }) };
   };
   return {
@@ -274,7 +283,10 @@ async function setUp(
     fill,
     begin,
     dispose: () => backend.dispose(),
-    finish: () => progress.finish(),
+    finish: () => {
+      waiting.finish();
+      progress.finish();
+    },
     training: {
       backend,
       until,
@@ -306,7 +318,7 @@ async function setUp(
             }),
           }
         : {}),
-      onEvent: showProgress(progress, until, longRunLine({ onCpu: isCpu(place), helps: HELPS })),
+      onEvent: afterWaiting(waiting, showProgress(progress, until, longRunLine({ onCpu: isCpu(place), helps: HELPS }))),
       timeFigures: timedCosts(costs),
     },
   };
@@ -318,7 +330,13 @@ export function runPretraining(
   signal: AbortSignal,
   unsaved: UnsavedSteps = new UnsavedSteps(),
 ): Promise<PretrainSummary> {
-  return inRunFolder(context, (run) => trainIn(run, context, signal, unsaved));
+  return whileWaiting(context.io.stderr, context.json, (waiting) => {
+    const note = (line: string): void => {
+      waiting.finish();
+      context.note(line);
+    };
+    return inRunFolder(context, (run) => trainIn(run, { ...context, note }, signal, unsaved, waiting));
+  });
 }
 
 async function trainIn(
@@ -326,8 +344,9 @@ async function trainIn(
   context: PretrainContext,
   signal: AbortSignal,
   unsaved: UnsavedSteps,
+  waiting: WaitingLine,
 ): Promise<PretrainSummary> {
-  const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, run, signal);
+  const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, run, signal, waiting);
   const { source } = training;
   try {
     const { unigramEntropy, ...remarks } = await begin();
@@ -369,7 +388,9 @@ async function costsOf(
 /** The plan of a step on the device: kernels, the most frequent first, and memory. Nothing is written. */
 async function plan(context: PretrainContext, signal: AbortSignal): Promise<Result> {
   const run = context.options.resume === undefined ? context.io.cwd : await resumedRun(context);
-  const { training, dispose } = await setUp(context, run, signal);
+  const { training, dispose } = await whileWaiting(context.io.stderr, context.json, (waiting) =>
+    setUp(context, run, signal, waiting),
+  );
   try {
     const plans = await planTraining(training);
     const text = plans.flatMap(({ program, times, stage, plan: { backend, steps, stateBytes, peakBytes: peak } }) => {

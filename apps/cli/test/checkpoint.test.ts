@@ -122,7 +122,7 @@ describe("checkpoint convert", () => {
         "config.json, model-00001-of-00002.safetensors. Choose another.\n",
     ]);
     expect((await run("checkpoint", "convert", "nowhere", "out")).err).toMatch(
-      /^cloze: checkpoint convert nowhere: expected a checkpoint folder, found nothing there; and as a model of the Hub: /,
+      /^cloze: checkpoint convert nowhere: expected a checkpoint folder, found nothing there\. Check the path\. A model of the Hub is written OWNER\/NAME, or NAME@main\.$/m,
     );
   });
 });

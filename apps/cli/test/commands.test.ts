@@ -88,7 +88,7 @@ describe("tokenize", () => {
   });
 
   test("mistakes", async () => {
-    await mistake(["tokenize", "--file", "none.fasta"], "none.fasta: expected a file to read");
+    await mistake(["tokenize", "--file", "none.fasta"], "none.fasta: expected a file, found nothing there");
     await mistake(["tokenize", "--file", "table.csv"], "table.csv");
     await mistake(["tokenize", "--file", "a.fasta", "MKT"], "expected texts or --file, got both");
     await mistake(["tokenize", "MKT", "--tokenizer", "esm3"], "Did you mean esm2?");

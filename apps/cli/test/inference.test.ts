@@ -284,14 +284,14 @@ describe("embed", () => {
       out,
       ...more,
     ];
-    await mistake(embed(fasta, "x.csv"), "expected a name that ends in .safetensors, .npy, .parquet");
+    await mistake(embed(fasta, "x.xlsx"), "expected a name that ends in .safetensors, .npy, .parquet");
     await mistake(embed(fasta, "x.npy", "--layer", "3"), "layer: expected a whole number from -3 to 2");
     await mistake(
       embed(write("e.fasta", ">a\nMK\n>b c\n>d\nM\n"), "x.npy"),
       "e.fasta, record 2 (b): expected residues, got none",
     );
     await mistake(embed(write("none.fasta", ""), "x.npy"), "expected at least one sequence, got none");
-    await mistake(["embed", ...reference, "--out", "x.npy"], "embed: expected a file, got none");
+    await mistake(["embed", ...reference, "--out", "x.npy"], "embed: FILE… or --data is required");
   });
 });
 

@@ -1,6 +1,7 @@
 // The tokenizer files of a folder, its tokens beside the model's, and places in texts.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readSafetensors } from "@cloze/checkpoint/node";
 import { headParameters, openModel } from "@cloze/models/families";
 import { initialize } from "@cloze/nn";
 import { esm2 } from "@cloze/tokenizer-protein";
@@ -53,6 +54,17 @@ describe("tokens that files name are tokens", () => {
     expect(sequences).toMatchObject([{ ids }]);
   });
 
+  test("an id that Python does not give is said", async () => {
+    const made = folder("tokens-gap", {
+      "vocab.txt": bertVocab,
+      "added_tokens.json": '{"covid": 160}',
+      "config.json": '{"model_type": "bert"}',
+    });
+    const { err, json } = await run("tokenize", "covid", "--tokenizer", made, "--json");
+    expect(json()["sequences"]).toMatchObject([{ ids: [2, 12, 3] }]);
+    expect(err).toMatch(/tokens-gap: the files name the id 160 for the added token "covid"; as in Python its id is 12/);
+  });
+
   test("residues, with a word among the added tokens", async () => {
     const made = folder("tokens-esm", {
       "vocab.txt": esmVocab,
@@ -91,18 +103,21 @@ test("places in a text and in its pair are code points", async () => {
 });
 
 describe("a tokenizer and a model that differ in size", () => {
-  async function model(name: string, vocab: number, files: Readonly<Record<string, string>>): Promise<string> {
+  async function model(
+    name: string,
+    vocab: number,
+    files: Readonly<Record<string, string>>,
+    type: "esm" | "bert" = "esm",
+  ): Promise<string> {
     const { model, buffers, maxLength, extraParameters, configText } = await openModel({
-      model_type: "esm",
+      model_type: type,
       vocab_size: vocab,
       hidden_size: 8,
       num_hidden_layers: 1,
       num_attention_heads: 2,
       intermediate_size: 12,
       max_position_embeddings: 32,
-      position_embedding_type: "rotary",
-      pad_token_id: 1,
-      mask_token_id: 32,
+      ...(type === "esm" ? { position_embedding_type: "rotary", pad_token_id: 1, mask_token_id: 32 } : {}),
     });
     const head = "masked-lm";
     await saveCheckpoint(join(dir, name), {
@@ -119,6 +134,23 @@ describe("a tokenizer and a model that differ in size", () => {
     const { code, err } = await fill(await model("larger", 40, { "vocab.txt": esmVocab }), "MK<mask>");
     expect(code).toBe(0);
     expect(err).toMatch(/larger: the tokenizer esm2 has 33 tokens, the model 40: the ids from 33 on occur in no text/);
+  });
+
+  test("resizing keeps the rows of added tokens, and adds behind them", async () => {
+    const files = { "vocab.txt": bertVocab, "added_tokens.json": '{"covid": 12}' };
+    const from = await model("with-added", 13, files, "bert");
+    const { code, json } = await run("checkpoint", "resize", from, "wider", "--add-token", "zika", "--json");
+    expect(code).toBe(0);
+    expect(json()).toMatchObject({ kept: 13, added: ["zika"], dropped: [] });
+    const { sequences } = (await run("tokenize", "covid zika the", "--tokenizer", "wider", "--json")).json();
+    expect(sequences).toMatchObject([{ ids: [2, 12, 13, 6, 3] }]);
+    const rows = async (name: string): Promise<Uint8Array> => {
+      const { tensors } = await readSafetensors(join(dir, name, "model.safetensors"));
+      return tensors.get("bert.embeddings.word_embeddings.weight")?.data ?? new Uint8Array();
+    };
+    const was = await rows(from);
+    expect(was.length).toBe(13 * 8 * 4);
+    expect((await rows("wider")).subarray(0, was.length)).toEqual(was);
   });
 
   test("the same size is not", async () => {

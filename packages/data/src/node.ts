@@ -12,6 +12,7 @@ export {
   type DataSource,
   type SourceOptions,
 } from "./corpus/sources.ts";
+export { hasFileEnding } from "./corpus/file-endings.ts";
 export { readDocuments, type DocumentReader, type ReadDocumentsOptions } from "./corpus/read-documents.ts";
 export { readRows, type RowCounts, type RowOptions } from "./corpus/read-rows.ts";
 export { decodeText, expectText } from "./formats/mistaken-formats.ts";

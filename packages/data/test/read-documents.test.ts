@@ -235,6 +235,9 @@ describe("resolveSources", () => {
     );
     await expect(source(folder)).rejects.toThrow(/expected a file, got a folder/);
     await expect(source("none.txt")).rejects.toThrow("none.txt: expected a file, found nothing there. Check the path.");
+    await expect(source("hf://models/a/b")).rejects.toThrow(
+      "hf://models/a/b: expected hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], got another form.",
+    );
     await expect(source("no/such.jsonl")).rejects.toThrow("no/such.jsonl: expected a file, found nothing there");
     await expect(source("http://127.0.0.1:9/a.txt")).rejects.toThrow(
       /expected Parquet, which is read in parts, got text/,
@@ -403,7 +406,21 @@ describe("over HTTP", () => {
   it("knows a name from a path", () => {
     expect(parseHubDataset("hf://datasets/squad")).toEqual({ dataset: "squad" });
     expect(parseHubDataset("a/b:c")).toEqual({ dataset: "a/b", config: "c" });
-    for (const path of ["squad", "./a/b", "a/b/c", "/a/b", "../a", "a/b:c:d:e", "hf://a/b", "C:\\a\\b"])
+    expect(parseHubDataset("allenai/c4-v1.1")).toEqual({ dataset: "allenai/c4-v1.1" });
+    expect(parseHubDataset("hf://datasets/a/b.zip")).toEqual({ dataset: "a/b.zip" });
+    for (const path of [
+      "squad",
+      "./a/b",
+      "a/b/c",
+      "/a/b",
+      "../a",
+      "a/b:c:d:e",
+      "hf://a/b",
+      "C:\\a\\b",
+      "a/b.zip",
+      "a/b.fastq:c",
+      "a/B.FASTA",
+    ])
       expect(parseHubDataset(path), path).toBeUndefined();
   });
 });

@@ -6,7 +6,7 @@
 export { resolveModel, type ResolvedModel } from "./resolve-model.ts";
 export { fetchSnapshot, type Snapshot, type SnapshotRequest } from "./snapshot.ts";
 export { hubSettings, type HubSettings } from "./settings.ts";
-export { parseRepoName, type Repo } from "./repo.ts";
+export { looksLikeRepo, parseRepoName, type Repo } from "./repo.ts";
 export { encoderFiles } from "./encoder-files.ts";
 export type { HubOptions, HubProgress } from "./options.ts";
 export type { RepoFile } from "./api.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isRevision, parseRepoName } from "./repo.ts";
+import { isRevision, looksLikeRepo, parseRepoName } from "./repo.ts";
 
 test("names of the Hub", () => {
   expect(parseRepoName("bert-base-uncased")).toEqual({ name: "bert-base-uncased", revision: "main" });
@@ -9,6 +9,13 @@ test("names of the Hub", () => {
     name: "sentence-transformers/all-MiniLM-L6-v2",
     revision: "v1.0",
   });
+});
+
+test("what looks like a name of the Hub", () => {
+  const yes = ["bert-base-uncased", "xlm-roberta-base", "facebook/esm2_t6_8M_UR50D", "mine@main", "a/b@refs/pr/1"];
+  expect(yes.filter((text) => !looksLikeRepo(text))).toEqual([]);
+  const no = ["mine", "bert-base", "esm2-8m", "BERT-base-uncased", "./bert-base-uncased", "a/b/c", "~/a", "C:\\a", ""];
+  expect(no.filter(looksLikeRepo)).toEqual([]);
 });
 
 test("what is a path, or would leave a folder, is no name", () => {

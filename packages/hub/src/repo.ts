@@ -36,6 +36,59 @@ export function parseRepoName(text: string): Repo | undefined {
   return { name, revision };
 }
 
+/**
+ * Models of the Hub whose names have no owner, since they are older than owners. The Hub gives no further such names.
+ * Source: the archive lists of encoders in transformers 4 (`BERT_PRETRAINED_MODEL_ARCHIVE_LIST` and the like).
+ */
+const BARE_NAMES: ReadonlySet<string> = new Set([
+  ...["albert-base", "albert-large", "albert-xlarge", "albert-xxlarge"].flatMap((name) => [`${name}-v1`, `${name}-v2`]),
+  "bert-base-cased",
+  "bert-base-cased-finetuned-mrpc",
+  "bert-base-chinese",
+  "bert-base-german-cased",
+  "bert-base-german-dbmdz-cased",
+  "bert-base-german-dbmdz-uncased",
+  "bert-base-multilingual-cased",
+  "bert-base-multilingual-uncased",
+  "bert-base-uncased",
+  "bert-large-cased",
+  "bert-large-cased-whole-word-masking",
+  "bert-large-cased-whole-word-masking-finetuned-squad",
+  "bert-large-uncased",
+  "bert-large-uncased-whole-word-masking",
+  "bert-large-uncased-whole-word-masking-finetuned-squad",
+  "camembert-base",
+  "distilbert-base-cased",
+  "distilbert-base-cased-distilled-squad",
+  "distilbert-base-german-cased",
+  "distilbert-base-multilingual-cased",
+  "distilbert-base-uncased",
+  "distilbert-base-uncased-distilled-squad",
+  "distilbert-base-uncased-finetuned-sst-2-english",
+  "distilroberta-base",
+  "roberta-base",
+  "roberta-base-openai-detector",
+  "roberta-large",
+  "roberta-large-mnli",
+  "roberta-large-openai-detector",
+  "xlm-roberta-base",
+  "xlm-roberta-large",
+  "xlm-roberta-large-finetuned-conll03-english",
+]);
+
+/**
+ * True for a text that says by its form that it is a model of the Hub: `owner/name`, a name with a revision, or one of
+ * the old names without an owner. Any other word may be a repository too, but is more likely a path with a mistake.
+ *
+ * @example
+ * looksLikeRepo("bert-base-uncased")  // => true
+ * looksLikeRepo("my-model")  // => false
+ */
+export function looksLikeRepo(text: string): boolean {
+  const repo = parseRepoName(text);
+  return repo !== undefined && (text.includes("/") || text.includes("@") || BARE_NAMES.has(repo.name));
+}
+
 export function isRevision(text: string): boolean {
   return (
     text.length <= 200 &&

@@ -28,9 +28,9 @@ export interface TextPair {
 export interface EmbedOptions {
   /**
    * 0: the embeddings. L: after the last of L layers and the final norm. Negative numbers count from the end. Default
-   * -1.
+   * -1. A list of different layers is computed in one pass.
    */
-  readonly layer?: number;
+  readonly layer?: number | readonly number[];
   /**
    * `mean`: over the tokens. `cls`: the start token. `pooler`: the start token through the model's pooler. `per-token`:
    * one vector for each token. Default "mean".
@@ -52,6 +52,18 @@ export interface EmbedOptions {
   readonly long?: LongPolicy;
   /** Names the text of an index in errors. Default: "sequence 1" for index 0. */
   readonly nameOf?: (index: number) => string;
+  /**
+   * Called after each batch, with all that is computed so far. Batches are sorted by length within a stretch, so this
+   * is ahead of the embeddings that came out.
+   */
+  readonly onProgress?: (progress: EmbedProgress) => void;
+}
+
+export interface EmbedProgress {
+  /** Texts whose last window is computed. */
+  readonly texts: number;
+  /** Tokens (in a protein, residues); a token that several windows see counts in parts. */
+  readonly residues: number;
 }
 
 export interface Embedding {
@@ -62,8 +74,10 @@ export interface Embedding {
    * off.
    */
   readonly residues: number;
-  /** `[hidden]`, or `[residues, hidden]` with `per-token`. */
+  /** `[hidden]`, or `[residues, hidden]` with `per-token`. Of several layers, those of the first. */
   readonly vectors: F32Tensor;
+  /** Such vectors of each layer, in the order of the option `layer`. */
+  readonly layers: readonly F32Tensor[];
   /** Number of windows; 1 unless the sequence was too long for one. */
   readonly windows: number;
   /** Number of tokens that `truncate` cut off. */
@@ -73,7 +87,7 @@ export interface Embedding {
 
 /** A window of a sequence. */
 interface EmbedPiece extends Piece {
-  readonly of: Omit<Embedding, "vectors">;
+  readonly of: Omit<Embedding, "vectors" | "layers">;
   readonly first: boolean;
   readonly last: boolean;
   /** Positions of the body's tokens in the window. */
@@ -86,49 +100,71 @@ interface EmbedPiece extends Piece {
   readonly shares: Float32Array;
 }
 
-/**
- * Embeddings of a stream of texts. `layer` is an index from 0 here. Throws ConfigError for a vector that is not finite.
- */
+/** The options with their defaults. `layers` are indices from 0. */
+export interface SetEmbedOptions extends Required<Omit<EmbedOptions, "layer" | "onProgress">> {
+  readonly layers: readonly number[];
+  readonly onProgress: EmbedOptions["onProgress"];
+}
+
+/** Embeddings of a stream of texts. Throws ConfigError for a vector that is not finite. */
 export async function* embeddings(
   runner: Runner,
   tokenizer: Tokenizer,
   hidden: number,
   texts: Many<string | TextPair>,
-  options: Required<EmbedOptions>,
+  options: SetEmbedOptions,
 ): AsyncGenerator<Embedding, void, undefined> {
-  const { layer, pooling, normalize } = options;
+  const { layers, pooling, normalize, onProgress } = options;
   const perToken = pooling === "per-token";
-  const job: Job<EmbedPiece, { readonly piece: EmbedPiece; readonly data: Float32Array }> = {
-    wanted: perToken ? { states: [layer] } : { pooled: layer, ...(pooling === "pooler" && { pooler: true }) },
-    elements: (seq) => (perToken ? seq * hidden : hidden),
-    take(outputs, row, seq, piece) {
-      const all = outputs[perToken ? `states.${layer}` : "pooled"] as Float32Array;
-      return {
-        piece,
-        data: perToken ? rowsAt(all, row * seq, piece.places, hidden) : all.slice(row * hidden, (row + 1) * hidden),
-      };
+  const computed = { texts: 0, residues: 0 };
+  const job: Job<EmbedPiece, { readonly piece: EmbedPiece; readonly parts: readonly Float32Array[] }> = {
+    wanted: perToken ? { states: layers } : { pooled: layers, ...(pooling === "pooler" && { pooler: true }) },
+    elements: (seq) => layers.length * (perToken ? seq * hidden : hidden),
+    ran(pieces) {
+      for (const { of, last } of pieces) {
+        computed.residues += of.residues / of.windows;
+        if (last) computed.texts++;
+      }
+      onProgress?.({ ...computed });
     },
+    take: (outputs, row, seq, piece) => ({
+      piece,
+      parts: layers.map((layer) => {
+        const all = outputs[perToken ? `states.${layer}` : `pooled.${layer}`] as Float32Array;
+        return perToken ? rowsAt(all, row * seq, piece.places, hidden) : all.slice(row * hidden, (row + 1) * hidden);
+      }),
+    }),
   };
-  let sum: Float32Array = new Float32Array(0);
-  for await (const { piece, data } of runner.stream(pieces(tokenizer, texts, options), job)) {
+  let sums: readonly Float32Array[] = [];
+  for await (const { piece, parts } of runner.stream(pieces(tokenizer, texts, options), job)) {
     const { of, first, last } = piece;
-    if (first && last) sum = data;
+    if (first && last) sums = parts;
     else {
-      if (first) sum = new Float32Array(perToken ? of.residues * hidden : hidden);
-      const at = perToken ? piece.start * hidden : 0;
-      const whole = pooling === "pooler" ? 1 / of.windows : 1;
-      for (let i = 0; i < data.length; i++)
-        sum[at + i] =
-          (sum[at + i] as number) +
-          (data[i] as number) * (perToken ? (piece.shares[Math.floor(i / hidden)] as number) : whole);
+      if (first) sums = layers.map(() => new Float32Array(perToken ? of.residues * hidden : hidden));
+      sums.forEach((sum, i) => addWindow(sum, parts[i] as Float32Array, piece, perToken ? hidden : undefined, pooling));
     }
-    if (last) {
-      runner.expectFinite(sum, `embed, ${options.nameOf(of.index)}`);
-      yield {
-        ...of,
-        vectors: f32(perToken ? [of.residues, hidden] : [hidden], normalize ? unitRows(sum, hidden) : sum),
-      };
-    }
+    if (!last) continue;
+    for (const sum of sums) runner.expectFinite(sum, `embed, ${options.nameOf(of.index)}`);
+    const vectors = sums.map((sum) =>
+      f32(perToken ? [of.residues, hidden] : [hidden], normalize ? unitRows(sum, hidden) : sum),
+    );
+    yield { ...of, vectors: vectors[0] as F32Tensor, layers: vectors };
+  }
+}
+
+/** Adds the vectors of a window to those of its sequence. `width` is that of rows, one for each token, if there are. */
+function addWindow(
+  sum: Float32Array,
+  part: Float32Array,
+  { of, start, shares }: EmbedPiece,
+  width: number | undefined,
+  pooling: Pooling,
+): void {
+  const at = width === undefined ? 0 : start * width;
+  const whole = pooling === "pooler" ? 1 / of.windows : 1;
+  for (let i = 0; i < part.length; i++) {
+    const share = width === undefined ? whole : (shares[Math.floor(i / width)] as number);
+    sum[at + i] = (sum[at + i] as number) + (part[i] as number) * share;
   }
 }
 
@@ -167,7 +203,7 @@ function frameOf(tokenizer: Tokenizer): Frame {
   return { start: ids.slice(0, at), end: ids.slice(at) };
 }
 
-type PieceOptions = Required<EmbedOptions>;
+type PieceOptions = SetEmbedOptions;
 
 async function* pieces(
   tokenizer: Tokenizer,

@@ -159,6 +159,7 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
       texts,
       {
         layer = -1,
+        onProgress,
         pooling = "mean",
         special = false,
         normalize = false,
@@ -171,14 +172,15 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
         throw new ConfigError(
           `embed, maxLength: expected at most the ${longest} tokens that the model takes, got ${maxLength}.`,
         );
-      const at = layerIndex(layer, count);
-      if (pooling === "pooler" && at !== count - 1)
+      const layers = layerIndices(typeof layer === "number" ? [layer] : layer, count);
+      if (pooling === "pooler" && layers.some((each) => each !== count - 1))
         throw new ConfigError(
           `embed, pooling "pooler": expected the last layer, which the pooler was trained on, got layer ` +
-            `${layer}. Leave the layer out.`,
+            `${typeof layer === "number" ? layer : layer.join(", ")}. Leave the layer out.`,
         );
       yield* embeddings(runner, needed("embed"), hidden, texts, {
-        layer: at,
+        layers,
+        onProgress,
         pooling,
         special,
         normalize,
@@ -202,6 +204,19 @@ export function layerIndex(layer: number, count: number): number {
     );
   }
   return at;
+}
+
+/** The indices from 0 of different layers. Throws ConfigError for none, and for a layer that is named twice. */
+export function layerIndices(layers: readonly number[], count: number): readonly number[] {
+  const indices = layers.map((layer) => layerIndex(layer, count));
+  const twice = indices.findIndex((index, i) => indices.indexOf(index) < i);
+  if (indices.length === 0) throw new ConfigError("layer: expected at least one layer, got none.");
+  if (twice >= 0)
+    throw new ConfigError(
+      `layer: expected different layers, got ${layers.join(", ")}, in which ${layers[twice]} is a layer of before. ` +
+        "Leave it out.",
+    );
+  return indices;
 }
 
 async function* checked(

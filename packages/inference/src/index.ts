@@ -2,6 +2,7 @@
 export {
   createEncoder,
   layerIndex,
+  layerIndices,
   type EncoderOptions,
   type Ids,
   type Sequence,
@@ -9,7 +10,7 @@ export {
   type SequenceOutputs,
   type Wanted,
 } from "./encoder.ts";
-export type { Embedding, EmbedOptions, LongPolicy, Pooling, TextPair } from "./embed.ts";
+export type { Embedding, EmbedOptions, EmbedProgress, LongPolicy, Pooling, TextPair } from "./embed.ts";
 export type { Candidate, FilledMask } from "./fill-mask.ts";
 export type { InferenceModel } from "./program.ts";
 export type { F32Tensor, Many } from "./runner.ts";

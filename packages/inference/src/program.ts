@@ -55,11 +55,11 @@ export interface ProgramSpec {
   /** `contacts` `[rows, seq - 2, seq - 2]`. */
   readonly contacts?: boolean;
   /**
-   * `pooled` `[rows, hidden]`: the states of this layer, summed with the weights of the feed `weights` f32 `[rows,
+   * `pooled.N` `[rows, hidden]` for each layer N: its states, summed with the weights of the feed `weights` f32 `[rows,
    * seq]`.
    */
-  readonly pooled?: number;
-  /** Applies the model's own pooler to `pooled`. */
+  readonly pooled?: readonly number[];
+  /** Applies the model's own pooler to what is pooled. */
   readonly pooler?: boolean;
   /** Takes the feed `types` i32 `[rows, seq]`. */
   readonly types?: boolean;
@@ -96,13 +96,15 @@ export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Prog
   if (spec.contacts) outputs["contacts"] = contactsOf(model)(scope, inputs, attentions);
   if (spec.pooled !== undefined) {
     const column = (feeds["weights"] as Tensor<"f32">).reshape([rows, seq, 1]);
-    // Values at padding can be anything, even NaN. So a select removes them; a product with 0 would not.
-    const pooled = column
-      .greater(0)
-      .select(hiddenStates[spec.pooled] as Tensor<"f32">, 0)
-      .mul(column)
-      .sum(1);
-    outputs["pooled"] = spec.pooler ? poolerOf(model)(scope, pooled) : pooled;
+    for (const layer of spec.pooled) {
+      // Values at padding can be anything, even NaN. So a select removes them; a product with 0 would not.
+      const pooled = column
+        .greater(0)
+        .select(hiddenStates[layer] as Tensor<"f32">, 0)
+        .mul(column)
+        .sum(1);
+      outputs[`pooled.${layer}`] = spec.pooler ? poolerOf(model)(scope, pooled) : pooled;
+    }
   }
   if (spec.predictions !== undefined)
     outputs["predictions"] = model.predict(scope, flat().gather(feeds["at"] as Tensor<"i32">));

@@ -43,6 +43,8 @@ export interface Job<P extends Piece, R> {
   readonly wanted: Omit<ProgramSpec, "rows" | "seq" | "types">;
   /** Number of elements in the result of a piece, in a row of length `seq`. */
   elements(seq: number): number;
+  /** Called after each batch with its pieces. */
+  ran?(pieces: readonly P[]): void;
   /** A copy of one piece's part of the batch's outputs. */
   take(outputs: Readonly<Record<string, Float32Array>>, row: number, seq: number, piece: P): R;
 }
@@ -105,6 +107,7 @@ export class Runner {
         items.forEach((i, row) => {
           results[i] = job.take(outputs, row, seq, stretch[i] as P);
         });
+        job.ran?.(batch);
       }
       yield* results;
     }

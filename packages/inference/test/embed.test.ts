@@ -67,6 +67,43 @@ describe("embed", () => {
     expect(difference(start?.vectors.data ?? [], mean(starts))).toBeLessThan(1e-5);
   });
 
+  it.each(["mean", "cls", "per-token"] as const)("several layers in one pass, %s", async (pooling) => {
+    const texts = [5, 40, 12].map(protein);
+    const tiny = await encoder();
+    const options = { pooling, maxLength: 12, normalize: true };
+    const together = await all(tiny.embed(texts, { ...options, layer: [1, 0, -1] }));
+    for (const [i, layer] of [1, 0, -1].entries()) {
+      const alone = await all(tiny.embed(texts, { ...options, layer }));
+      for (const [t, each] of together.entries()) {
+        expect(each.layers.length).toBe(3);
+        expect(each.layers[i]?.shape).toEqual(alone[t]?.vectors.shape);
+        expect(difference(each.layers[i]?.data ?? [], alone[t]?.vectors.data ?? [])).toBeLessThan(1e-6);
+        expect(each.vectors).toBe(each.layers[0]);
+        expect(alone[t]?.layers).toEqual([alone[t]?.vectors]);
+      }
+    }
+    await expect(all(tiny.embed(texts, { layer: [] }))).rejects.toThrow(
+      "layer: expected at least one layer, got none.",
+    );
+    await expect(all(tiny.embed(texts, { layer: [2, -1] }))).rejects.toThrow(
+      "layer: expected different layers, got 2, -1",
+    );
+  });
+
+  it("tells what is computed after each batch", async () => {
+    const texts = [30, 3, 25, 8, 9].map(protein);
+    const seen: { readonly texts: number; readonly residues: number }[] = [];
+    const tiny = await encoder({ tokensPerBatch: 32 });
+    await all(tiny.embed(texts, { maxLength: 12, onProgress: (progress) => seen.push(progress) }));
+    expect(seen.length).toBeGreaterThan(3);
+    for (const [i, { texts: count, residues }] of seen.entries()) {
+      expect(count).toBeGreaterThanOrEqual(seen[i - 1]?.texts ?? 0);
+      expect(residues).toBeGreaterThan(seen[i - 1]?.residues ?? 0);
+    }
+    expect(seen.at(-1)?.texts).toBe(5);
+    expect(seen.at(-1)?.residues).toBeCloseTo(75, 9);
+  });
+
   it("keeps the order among long and short ones", async () => {
     const lengths = [30, 3, 25, 8, 9];
     const found = await all(

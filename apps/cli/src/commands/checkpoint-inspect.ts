@@ -8,6 +8,7 @@ import { basename, join } from "node:path";
 import type { TensorEntry } from "@cloze/checkpoint";
 import { ConfigError } from "@cloze/errors";
 import { command, type Command } from "../command.ts";
+import { whatInstead } from "../missing-path.ts";
 import { bytes, columns, counted, integer } from "../output.ts";
 
 interface Tensors {
@@ -38,7 +39,7 @@ export const checkpointInspect: Command = command({
     const found = await stat(folderOrFile).catch(() => undefined);
     if (found === undefined)
       throw new ConfigError(
-        `checkpoint inspect: expected a checkpoint at ${given}, found nothing there. Check the path.`,
+        `checkpoint inspect: expected a checkpoint at ${given}, found nothing there.${await whatInstead(given, path)}`,
       );
     if (!found.isDirectory()) {
       const { openSafetensors } = await import("@cloze/checkpoint/node");

@@ -10,8 +10,9 @@ import { resolveData } from "../data-sources.ts";
 import { bytes, columns, counted, innerStopsIn, integer } from "../output.ts";
 
 export const dataInspect: Command = command({
-  arguments: { name: "FILE…", help: DATA_HELP, min: 1, max: Infinity },
+  arguments: { name: "FILE…", option: "data", min: 0, max: Infinity },
   options: {
+    data: { kind: "list", value: "FILE", required: true, help: DATA_HELP },
     ...READING_OPTIONS,
     dedup: { ...FILTER_OPTIONS.dedup, help: "count documents whose text was there before" },
   },
@@ -20,11 +21,11 @@ export const dataInspect: Command = command({
     { does: "Reviews in a column of a table", line: "cloze data inspect reviews.csv --field review --dedup" },
     { does: "Shards: checksums are compared too", line: "cloze data inspect shards/tokens.json --json" },
   ],
-  async run({ args, options, path, status, print, io }) {
+  async run({ options, path, status, print, io }) {
     const { inputOf, inspect, inspectDocuments } = await import("@cloze/data/node");
     const results: (Inspection | DocumentInspection)[] = [];
     for (const { name, shards, sources } of await resolveData({
-      names: args,
+      names: options.data,
       format: options.format,
       path,
       env: io.env,

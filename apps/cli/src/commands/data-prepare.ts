@@ -9,72 +9,87 @@ import type { Tokenizer } from "@cloze/tokenizer";
 import { command, type Command, type Context } from "../command.ts";
 import { DATA_HELP, FILTER_OPTIONS, READING_OPTIONS, filterOf, readingOf } from "../data-options.ts";
 import { resolveData } from "../data-sources.ts";
+import { inGroup } from "../options.ts";
 import { bytes, columns, counted, innerStopsIn, integer } from "../output.ts";
 import { TOKENIZER_NAMES, isProteinTokenizer, tokenizerFrom } from "../tokenizers.ts";
 
 const OPTIONS = {
-  out: { kind: "string", value: "DIR", required: true, help: "folder for the shards; made if need be" },
-  name: {
-    kind: "string",
-    value: "NAME",
-    default: "tokens",
-    help: "files are NAME_train_000000.bin, …, and the index NAME.json",
-  },
-  tokenizer: {
-    kind: "string",
-    value: "NAME|DIR",
-    default: "esm2",
-    checkpoint: { unless: TOKENIZER_NAMES },
-    help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder`,
-  },
-  preset: {
-    kind: "choice",
-    choices: ["omg_prot50", "og_prot90", "uniref50_09012025", "uniref50", "uniref90", "uniref100", "bfd"],
-    help: "a published set: its format, columns, split and, of the first three, its files on the Hub",
-  },
+  ...inGroup("Data", {
+    data: { kind: "list", value: "FILE", help: `${DATA_HELP}; none: those of the preset on the Hub` },
+    preset: {
+      kind: "choice",
+      choices: ["omg_prot50", "og_prot90", "uniref50_09012025", "uniref50", "uniref90", "uniref100", "bfd"],
+      help: "a published set: its format, columns, split and, of the first three, its files on the Hub",
+    },
+    tokenizer: {
+      kind: "string",
+      value: "NAME|DIR",
+      default: "esm2",
+      checkpoint: { unless: TOKENIZER_NAMES },
+      help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder`,
+    },
+  }),
   ...READING_OPTIONS,
+  ...inGroup("Data", {
+    maxRecord: { kind: "count", min: 1, help: "refuse sequences, lines and documents longer than this" },
+    clusters: {
+      kind: "string",
+      value: "FILE",
+      file: true,
+      help: "table of clusters and members (ids in FASTA headers): an epoch then shows one of each cluster",
+    },
+    clusterFields: {
+      kind: "string",
+      value: "C,M",
+      default: "1,2",
+      help: "its columns of the cluster and of the member, by name or number",
+    },
+  }),
   ...FILTER_OPTIONS,
-  split: {
-    kind: "choice",
-    choices: ["content", "published"],
-    help:
-      "by a hash of the sequence, or by row: shuffled, 20,000 held out, half each (default: the preset's, else " +
-      "content)",
-  },
-  valid: {
-    kind: "number",
-    value: "SHARE",
-    default: 0.005,
-    min: 0,
-    max: 1,
-    help: "share of the documents for validation, chosen by content",
-  },
-  test: { kind: "number", value: "SHARE", default: 0, min: 0, max: 1, help: "share of the documents for testing" },
-  seed: { kind: "integer", default: 0, min: 0, help: "another seed, another split" },
-  tokensPerShard: { kind: "count", default: 1e8, min: 1, help: "tokens in one file" },
-  maxRecord: { kind: "count", min: 1, help: "refuse sequences, lines and documents longer than this" },
-  rank: { kind: "integer", min: 0, help: "this process prepares part RANK, RANK + WORLD, …; the last one joins them" },
-  world: {
-    kind: "integer",
-    min: 1,
-    help: "processes that prepare this data; with 1, parts that are done outlast an interruption",
-  },
-  clusters: {
-    kind: "string",
-    value: "FILE",
-    help: "table of clusters and members (ids in FASTA headers): an epoch then shows one of each cluster",
-  },
-  clusterFields: {
-    kind: "string",
-    value: "C,M",
-    default: "1,2",
-    help: "its columns of the cluster and of the member, by name or number",
-  },
-  overwrite: { kind: "boolean", help: "replace shards made from other inputs or settings" },
-} as const;
+  ...inGroup("Split", {
+    split: {
+      kind: "choice",
+      choices: ["content", "published"],
+      help:
+        "by a hash of the sequence, or by row: shuffled, 20,000 held out, half each (default: the preset's, else " +
+        "content)",
+    },
+    valid: {
+      kind: "number",
+      value: "SHARE",
+      default: 0.005,
+      min: 0,
+      max: 1,
+      help: "share of the documents for validation, chosen by content",
+    },
+    test: { kind: "number", value: "SHARE", default: 0, min: 0, max: 1, help: "share of the documents for testing" },
+    seed: { kind: "integer", default: 0, min: 0, help: "another seed, another split" },
+  }),
+  ...inGroup("Output", {
+    out: { kind: "string", value: "DIR", required: true, help: "folder for the shards; made if need be" },
+    name: {
+      kind: "string",
+      value: "NAME",
+      default: "tokens",
+      help: "files are NAME_train_000000.bin, …, and the index NAME.json",
+    },
+    tokensPerShard: { kind: "count", default: 1e8, min: 1, help: "tokens in one file" },
+    overwrite: { kind: "boolean", help: "replace shards made from other inputs or settings" },
+    rank: {
+      kind: "integer",
+      min: 0,
+      help: "this process prepares part RANK, RANK + WORLD, …; the last one joins them",
+    },
+    world: {
+      kind: "integer",
+      min: 1,
+      help: "processes that prepare this data; with 1, parts that are done outlast an interruption",
+    },
+  }),
+};
 
 export const dataPrepare: Command = command({
-  arguments: { name: "[FILE…]", help: `${DATA_HELP}; none: those of the preset on the Hub`, min: 0, max: Infinity },
+  arguments: { name: "[FILE…]", option: "data", min: 0, max: Infinity },
   options: OPTIONS,
   writes: { how: "shared", of: ({ options }) => options.out },
   examples: [
@@ -108,10 +123,10 @@ export const dataPrepare: Command = command({
     "In plain text a line is a sentence and a blank line ends a document. In JSONL, tables and Parquet a row is " +
       "a document, and its lines are its sentences.",
   ],
-  async run({ args, options, given, path, status, io, note }) {
+  async run({ options, given, path, status, io, note }) {
     const { PRESETS } = await import("@cloze/data/node");
     const preset = options.preset === undefined ? undefined : PRESETS[options.preset];
-    const names = args.length > 0 ? args : (preset?.hub ?? []);
+    const names = options.data.length > 0 ? options.data : (preset?.hub ?? []);
     if (names.length === 0)
       throw new ConfigError(
         "data prepare: expected the names of files, got none" +

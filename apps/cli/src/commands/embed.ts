@@ -4,31 +4,42 @@ import type { Embedding } from "@cloze/inference";
 import { command, type Command, type Result } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
 import { READING_OPTIONS } from "../data-options.ts";
+import { readNumber } from "../options.ts";
 import { columns, counted, innerStopsIn, integer } from "../output.ts";
 import { TOKENIZER_NAMES } from "../tokenizers.ts";
 import type { SequenceFiles } from "../sequence-files.ts";
-import type { Status } from "../status-line.ts";
 
 const POOLINGS = ["mean", "cls", "pooler", "per-token"] as const;
 const POLICIES = ["window", "truncate", "error"] as const;
 
 export const embed: Command = command({
   arguments: {
-    name: "[FILE…]",
-    help: "FASTA, or text: a line each of .txt, a row each of .jsonl, .csv, .tsv, .parquet; plain or gzip",
+    name: "FILE…",
+    option: "data",
     min: 0,
     max: Infinity,
   },
   options: {
     ...CHECKPOINT_OPTION,
-    data: { kind: "list", value: "FILE", help: "another way to name the files" },
+    data: {
+      kind: "list",
+      value: "FILE",
+      file: true,
+      required: true,
+      help: "FASTA, or text: a line each of .txt, a row each of .jsonl, .csv, .tsv, .parquet; plain or gzip",
+    },
     format: { ...READING_OPTIONS.format, help: "of the files; default: by the ending of the name" },
     field: {
       kind: "string",
       value: "NAME",
       help: "of rows, the field or column with the text (default: text, else sequence)",
     },
-    out: { kind: "string", value: "FILE", required: true, help: "file to write: .safetensors, .npy or .parquet" },
+    out: {
+      kind: "string",
+      value: "FILE",
+      required: true,
+      help: "file to write: .safetensors, .npy, .parquet, .csv or .tsv",
+    },
     pooling: {
       kind: "choice",
       choices: POOLINGS,
@@ -40,9 +51,13 @@ export const embed: Command = command({
     special: { kind: "boolean", help: "the mean is over start and end tokens too, as sentence-transformers has it" },
     normalize: { kind: "boolean", help: "vectors of length 1" },
     layer: {
-      kind: "integer",
-      default: -1,
-      help: "0 the embeddings, L or -1 the last of L layers after the final norm; negative from the end",
+      kind: "list",
+      single: true,
+      value: "N[,N…]",
+      default: ["-1"],
+      help:
+        "0 the embeddings, L or -1 the last of L layers after the final norm; negative from the end; several are " +
+        "computed in one pass",
     },
     long: {
       kind: "choice",
@@ -85,6 +100,10 @@ export const embed: Command = command({
         "cloze embed proteins.fasta.gz --checkpoint runs/mine --out residues.safetensors --pooling per-token " +
         "--layer 3",
     },
+    {
+      does: "A table for a spreadsheet, R or pandas, of two layers",
+      line: "cloze embed proteins.fasta --checkpoint runs/mine --out proteins.csv --layer 3,-1",
+    },
   ],
   notes: [
     "Rows come in the order of the input. A sequence's id is the first word of its header, a text's the number " +
@@ -95,14 +114,19 @@ export const embed: Command = command({
     '.safetensors: a tensor "embeddings" [n, hidden] and the ids as a JSON list in the metadata; per token, a ' +
       "tensor [residues, hidden] under each id. .npy: f32 [n, hidden], per token [all residues, hidden]; " +
       "FILE.npy.ids.txt names each row (per token: id, tab, place from 1). .parquet: columns id, length, embedding " +
-      "(a list; per token a list of lists).",
+      "(a list; per token a list of lists). .csv and .tsv: columns id, dim_0, dim_1, …; per token a row for each, " +
+      "with its place from 1 in the column place.",
+    "Of several layers, by their numbers from 0, so that -1 of six layers is 6. .safetensors: tensors " +
+      '"embeddings.layer_6", per token "layer_6/ID". .npy: [rows, layers, hidden], in the order of --layer. ' +
+      ".parquet: columns embedding_layer_6, …. .csv and .tsv: columns layer_6_dim_0, ….",
   ],
-  async run({ args, options, given, path, note, status, io }) {
-    const files = [...args, ...options.data];
-    if (files.length === 0) throw new ConfigError("embed: expected a file, got none. See: cloze embed --help");
+  async run({ options, given, path, io, json, note, status }) {
     const { formatOf, writeEmbeddings } = await import("../embedding-files.ts");
     const { modelOf, outputFile, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
     const { readSequenceFiles } = await import("../sequence-files.ts");
+    const { namesInWords, whileWaiting } = await import("../waiting-line.ts");
+    const { showEmbedProgress } = await import("../embed-progress.ts");
+    const { layerIndices } = await import("@cloze/inference");
     const { isTextTokenizer } = await import("@cloze/tokenizer");
     const format = formatOf(options.out);
     const { untrained, seed } = options;
@@ -112,12 +136,13 @@ export const embed: Command = command({
     const loaded = await (untrained ? untrainedModel(path(options.checkpoint), seed) : modelOf(options, path));
     if (untrained) note(`untrained: new weights with seed ${seed}, a baseline; nothing has been learnt`);
     const tokenizer = await tokenizerOf(options.tokenizer, loaded, { path, note });
-    const { maxLength = loaded.maxLength, pooling, special, normalize, long, layer } = options;
+    const { maxLength = loaded.maxLength, pooling, special, normalize, long } = options;
+    const layer = layersOf(options.layer);
     const room = maxLength - tokenizer.encode("").ids.length;
-    const sequences = await readSequenceFiles(files, tokenizer, path, {
-      field: options.field,
-      format: options.format,
-      stdin: io.stdin,
+    const sequences = await whileWaiting(io.stderr, json, (waiting) => {
+      waiting.say(`reading ${namesInWords(options.data)}`);
+      const reading = { field: options.field, format: options.format, stdin: io.stdin };
+      return readSequenceFiles(options.data, tokenizer, path, reading);
     });
     const noun = isTextTokenizer(tokenizer) ? "token" : "residue";
     const residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
@@ -127,10 +152,11 @@ export const embed: Command = command({
       const started = performance.now();
       const seen = { windowed: 0, windows: 0, truncated: 0, cut: 0 };
       const line = status();
+      const layers = layerIndices(layer, encoder.hiddenStateCount);
       const about = {
         model: loaded.family,
         pooling,
-        layer: String(layer),
+        layer: layer.join(","),
         special: String(special),
         normalize: String(normalize),
         long,
@@ -138,21 +164,17 @@ export const embed: Command = command({
         ...(untrained && { untrained: `new weights with seed ${seed}` }),
       };
       const nameOf = (i: number): string => sequences.ids[i] ?? `sequence ${i + 1}`;
-      const vectors = counting(
-        encoder.embed(sequences.texts(), { layer, pooling, special, normalize, maxLength, long, nameOf }),
-        sequences,
-        residues,
-        seen,
-        line,
-      );
+      const total = residues.reduce((a, b) => a + b, 0);
+      const totals = { texts: sequences.ids.length, residues: total, noun: `${noun}s` };
+      const onProgress = showEmbedProgress(line, totals);
+      const settings = { layer, pooling, special, normalize, maxLength, long, nameOf, onProgress };
+      const vectors = counting(encoder.embed(sequences.texts(), settings), seen);
       await writeEmbeddings(
         out,
-        { ids: sequences.ids, residues, perToken: pooling === "per-token", hidden: encoder.hidden, about },
+        { ids: sequences.ids, residues, perToken: pooling === "per-token", hidden: encoder.hidden, layers, about },
         vectors,
-      );
-      line.finish();
+      ).finally(() => line.finish());
       const seconds = (performance.now() - started) / 1000;
-      const total = residues.reduce((a, b) => a + b, 0);
       return report({
         out,
         shown: options.out,
@@ -165,13 +187,28 @@ export const embed: Command = command({
         noun,
         hidden: encoder.hidden,
         pooling,
-        layer,
+        layer: layer.length === 1 ? (layer[0] as number) : layer,
+        layers,
         long: { policy: long, maxLength, ...seen },
         seconds,
       });
     });
   },
 });
+
+/** The numbers of `--layer 6,12 --layer -1`. */
+function layersOf(words: readonly string[]): readonly number[] {
+  return words
+    .flatMap((word) => word.split(","))
+    .map((word) => {
+      const layer = readNumber("integer", word);
+      if (layer === undefined)
+        throw new ConfigError(
+          `--layer: expected whole numbers between commas, such as 6,-1, got ${JSON.stringify(words.join(" "))}.`,
+        );
+      return layer;
+    });
+}
 
 function refuseLong({ ids, lengths }: SequenceFiles, room: number, long: string, noun: string): void {
   const at = long === "error" ? lengths.findIndex((n) => n > room) : -1;
@@ -189,15 +226,7 @@ interface Seen {
   cut: number;
 }
 
-async function* counting(
-  vectors: AsyncIterable<Embedding>,
-  { ids }: SequenceFiles,
-  residues: readonly number[],
-  seen: Seen,
-  line: Status,
-): AsyncGenerator<Embedding> {
-  const total = residues.reduce((a, b) => a + b, 0);
-  let done = 0;
+async function* counting(vectors: AsyncIterable<Embedding>, seen: Seen): AsyncGenerator<Embedding> {
   for await (const each of vectors) {
     if (each.windows > 1) {
       seen.windowed++;
@@ -205,8 +234,6 @@ async function* counting(
     }
     if (each.cut > 0) seen.truncated++;
     seen.cut += each.cut;
-    done += each.residues;
-    line.update(done / total, `${integer(each.index + 1)} of ${counted(ids.length, "sequence")}`);
     yield each;
   }
 }
@@ -224,7 +251,10 @@ interface Report {
   readonly noun: string;
   readonly hidden: number;
   readonly pooling: string;
-  readonly layer: number;
+  /** As given: -1. A list if there are several. */
+  readonly layer: number | readonly number[];
+  /** The same, counted from 0. */
+  readonly layers: readonly number[];
   readonly seconds: number;
   readonly long: Seen & { readonly policy: string; readonly maxLength: number };
 }
@@ -253,11 +283,12 @@ function report({ shown, sequences, noun, ...rest }: Report): Result {
       unnamed,
       issues,
       innerStops,
+      sequencesPerSecond: ids.length / seconds,
       residuesPerSecond: residues / seconds,
     },
     text: [
       `${shown}: ${counted(ids.length, "sequence")}, ${counted(residues, noun)}, ${rest.hidden} numbers a ` +
-        `vector, in ${seconds.toFixed(1)} s`,
+        `vector${rest.layers.length > 1 ? ` of ${rest.layers.length} layers` : ""}, in ${seconds.toFixed(1)} s`,
       ...columns([
         ...(rest.untrained ? [["untrained", `new weights with seed ${rest.untrained.seed}`]] : []),
         ...(long.windowed > 0

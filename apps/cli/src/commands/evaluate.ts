@@ -9,6 +9,7 @@ import { COLUMNS_OPTION } from "../finetune-options.ts";
 
 export const evaluate: Command = command({
   configFile: true,
+  arguments: { name: "[FILE…]", option: "data", min: 0, max: Infinity },
   options: {
     ...CHECKPOINT_OPTION,
     data: {
@@ -44,9 +45,9 @@ export const evaluate: Command = command({
     ...BACKEND_OPTIONS,
   },
   examples: [
-    { does: "A run on other proteins", line: "cloze evaluate --checkpoint runs/mine --data others.fasta" },
-    { does: "As pretrain saw it", line: "cloze evaluate --checkpoint runs/mine --data proteins.fasta --split valid" },
-    { does: "A fine-tuned model on labelled texts", line: "cloze evaluate --checkpoint runs/sentiment --data dev.tsv" },
+    { does: "A run on other proteins", line: "cloze evaluate others.fasta --checkpoint runs/mine" },
+    { does: "As pretrain saw it", line: "cloze evaluate proteins.fasta --checkpoint runs/mine --split valid" },
+    { does: "A fine-tuned model on labelled texts", line: "cloze evaluate dev.tsv --checkpoint runs/sentiment" },
   ],
   notes: [
     "The mask is always the same 15 % of the residues, drawn from a fixed seed: figures of different models " +

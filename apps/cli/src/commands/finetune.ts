@@ -4,23 +4,24 @@ import { FINETUNE_OPTIONS } from "../finetune-options.ts";
 
 export const finetune: Command = command({
   configFile: true,
+  arguments: { name: "[FILE…]", option: "data", min: 0, max: Infinity },
   options: FINETUNE_OPTIONS,
   examples: [
     {
       does: "Sentiment, from lines of text TAB label",
-      line: "cloze finetune --task text-classification --from runs/bert --data train.tsv --valid dev.tsv",
+      line: "cloze finetune train.tsv --valid dev.tsv --task text-classification --from runs/bert",
     },
     {
       does: "Named entities, three seeds",
       line:
-        "cloze finetune --task token-classification --from bert-base-cased --data train.conll --valid dev.conll " +
+        "cloze finetune train.conll --valid dev.conll --task token-classification --from bert-base-cased " +
         "--seeds 3",
     },
     {
       does: "Questions with and without answers",
       line:
-        "cloze finetune --task question-answering --no-answer --from runs/bert --data train-v2.0.json --valid " +
-        "dev-v2.0.json",
+        "cloze finetune train-v2.0.json --valid dev-v2.0.json --task question-answering --no-answer --from " +
+        "runs/bert",
     },
   ],
   notes: [

@@ -13,23 +13,29 @@ import { counted, columns } from "../output.ts";
 type Rows = readonly (readonly number[])[];
 
 export const logits: Command = command({
+  arguments: { name: "FILE.json", option: "ids", min: 0, max: 1 },
   options: {
     ...CHECKPOINT_OPTION,
     ids: {
       kind: "string",
       value: "FILE.json",
+      file: true,
       required: true,
       help: "token ids, a list of lists; special tokens included",
     },
     types: {
       kind: "string",
       value: "FILE.json",
+      file: true,
       help: "token types of the same shape, 0 for the first text of a pair and 1 for the second (default: all 0)",
     },
     out: { kind: "string", value: "FILE.safetensors", required: true, help: "file to write" },
     hiddenStates: { kind: "boolean", help: "also every layer's hidden states" },
     attentions: { kind: "boolean", help: "also every layer's attention maps" },
-    contacts: { kind: "boolean", help: "also contact probabilities of residue pairs" },
+    contacts: {
+      kind: "boolean",
+      help: "also contact probabilities of residue pairs, of a trained contact head: pretraining does not train it",
+    },
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },
@@ -37,13 +43,13 @@ export const logits: Command = command({
   examples: [
     {
       does: "Logits of some sequences",
-      line: "cloze logits --checkpoint runs/mine --ids ids.json --out logits.safetensors",
+      line: "cloze logits ids.json --checkpoint runs/mine --out logits.safetensors",
     },
     {
       does: "And everything inside",
       line:
-        "cloze logits --checkpoint runs/mine --ids ids.json --out all.safetensors --hidden-states --attentions " +
-        "--contacts",
+        "cloze logits ids.json --checkpoint facebook/esm2_t6_8M_UR50D --out all.safetensors --hidden-states " +
+        "--attentions --contacts",
     },
   ],
   notes: [

@@ -4,11 +4,13 @@ import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION, PRECISION_OPTION } 
 import { COLUMNS_OPTION } from "../finetune-options.ts";
 
 export const predict: Command = command({
+  arguments: { name: "[FILE]", option: "data", min: 0, max: 1 },
   options: {
     ...CHECKPOINT_OPTION,
     data: {
       kind: "string",
       value: "FILE",
+      file: true,
       default: "-",
       help: "JSONL, CSV, TSV or Parquet, CoNLL for tags, the JSON of SQuAD; - is standard input",
     },
@@ -32,9 +34,9 @@ export const predict: Command = command({
   examples: [
     {
       does: "A column of predictions",
-      line: "cloze predict --checkpoint runs/sentiment --data reviews.csv --out predicted.csv",
+      line: "cloze predict reviews.csv --checkpoint runs/sentiment --out predicted.csv",
     },
-    { does: "In a pipe, as records come", line: "cloze predict --checkpoint runs/sentiment --data - --out -" },
+    { does: "In a pipe, as records come", line: "cloze predict - --checkpoint runs/sentiment --out -" },
   ],
   notes: [
     "Records keep their order and their fields; memory does not grow with their number. JSONL gets a field " +

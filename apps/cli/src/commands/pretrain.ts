@@ -5,11 +5,12 @@ import { PRETRAIN_OPTIONS } from "../pretrain-options.ts";
 export const pretrain: Command = command({
   configFile: true,
   recipes: true,
+  arguments: { name: "[FILE…]", option: "data", min: 0, max: Infinity },
   options: PRETRAIN_OPTIONS,
   examples: [
     {
       does: "An 8 M ESM-2 on a FASTA file",
-      line: "cloze pretrain --data proteins.fasta.gz --steps 10k --out runs/mine",
+      line: "cloze pretrain proteins.fasta.gz --steps 10k --out runs/mine",
     },
     { does: "A published recipe, small enough for a CPU", line: "cloze pretrain --recipe speedrun-133m-tiny" },
     { does: "Ten minutes of it, options from a file", line: "cloze pretrain --config recipe.yaml --budget 10m" },

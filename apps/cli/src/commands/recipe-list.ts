@@ -5,8 +5,8 @@ export const recipeList: Command = command({
   options: {},
   examples: [{ does: "What can be trained by name", line: "cloze recipe list" }],
   notes: [
-    "Those called -tiny run on a CPU in minutes on the proteins that come along. Train by one with: cloze " +
-      "pretrain --recipe NAME",
+    "Those called -tiny run on a CPU in minutes on the proteins that come along; family-tiny is for a FASTA file " +
+      "of one's own. Train by one with: cloze pretrain --recipe NAME",
   ],
   run: async ({ path, io }) => {
     const [{ readRecipe, recipeNames }, { recipeFigures }, { columns }, { formatCount }] = await Promise.all([

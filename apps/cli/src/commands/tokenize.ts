@@ -5,6 +5,7 @@
  * The tokenizer decides how a file or standard input is read: as FASTA records for residues, as lines for text.
  * Standard input for residues may also hold one sequence a line.
  */
+import { stat } from "node:fs/promises";
 import { ConfigError } from "@cloze/errors";
 import type {
   CodePointIndex,
@@ -14,7 +15,8 @@ import type {
   Tokenizer,
   Utf16Index,
 } from "@cloze/tokenizer";
-import { command, type Command } from "../command.ts";
+import { command, type Command, type Context } from "../command.ts";
+import { whatInstead } from "../missing-path.ts";
 import { columns, counted, integer } from "../output.ts";
 import { TOKENIZER_NAMES, tokenizerFrom } from "../tokenizers.ts";
 
@@ -35,7 +37,9 @@ interface Tokenized {
 export const tokenize: Command = command({
   arguments: {
     name: "[TEXT…]",
-    help: "texts to tokenize; - or nothing reads lines, or FASTA, from standard input",
+    help:
+      "texts to tokenize, or files of FASTA, or of lines of text by .txt, that are there; - or nothing reads either " +
+      "from standard input",
     min: 0,
     max: Infinity,
   },
@@ -50,6 +54,7 @@ export const tokenize: Command = command({
     file: {
       kind: "string",
       value: "FILE",
+      file: true,
       help: "read sequences of FASTA, or lines of text, from a file, plain or gzip",
     },
     pair: { kind: "string", value: "TEXT", help: "the second text of a pair, for a tokenizer of text" },
@@ -64,7 +69,7 @@ export const tokenize: Command = command({
   },
   examples: [
     { does: "A sequence with a masked residue", line: 'cloze tokenize "MKT<mask>YIAKQR"' },
-    { does: "Every sequence of a file, as one JSON object", line: "cloze tokenize --file proteins.fasta --json" },
+    { does: "Every sequence of a file, as one JSON object", line: "cloze tokenize proteins.fasta --json" },
     {
       does: "A question and its context, token by token",
       line: 'cloze tokenize --tokenizer DIR "Who?" --pair "A cat." --table',
@@ -74,12 +79,13 @@ export const tokenize: Command = command({
     "Places in a text count code points, as in Python: an emoji is one. (The packages count UTF-16 units, as " +
       "JavaScript's strings do.)",
   ],
-  async run({ args, options, io, path, json, print }) {
+  async run({ args, options, io, path, json, note, print }) {
     if (options.file !== undefined && args.length > 0)
       throw new ConfigError(
         `tokenize: expected texts or --file, got both (${JSON.stringify(args[0])} and ${options.file}). Leave one out.`,
       );
     const tokenizer = await tokenizerFrom(options.tokenizer, path);
+    for (const remark of tokenizer.remarks ?? []) note(`${options.tokenizer}: ${remark}`);
     const sequences: Tokenized[] = [];
     const { IssueCounter, codePointIndexOf, isTextTokenizer } = await import("@cloze/tokenizer");
     const counter = new IssueCounter();
@@ -101,7 +107,7 @@ export const tokenize: Command = command({
     const placeInPair = codePointIndexOf(pair ?? "");
     let tokens = 0;
     let count = 0;
-    for await (const { name, text: given } of sources(args, options.file, path, io.stdin, text)) {
+    for await (const { name, text: given } of sources(args, options.file, { path, note, io }, text)) {
       const encoded = tokenizer.encode(given, settings);
       const result = describe(name, encoded, tokenizer, [codePointIndexOf(given), placeInPair]);
       counter.add(encoded.issues);
@@ -208,30 +214,42 @@ interface Source {
 async function* sources(
   args: readonly string[],
   file: string | undefined,
-  path: (given: string) => string,
-  stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean },
+  { path, note, io: { stdin } }: Pick<Context, "path" | "note" | "io">,
   text: boolean,
 ): AsyncGenerator<Source> {
   if (file === "-") return yield* streamed(stdin, text);
-  if (file !== undefined && text) {
-    const { readChunks } = await import("@cloze/data/node");
-    yield* textLines(file, readChunks(path(file)));
-    return;
-  }
-  if (file !== undefined) {
-    const { readFasta } = await import("@cloze/data/node");
-    const decoder = new TextDecoder();
-    for await (const { header, sequence } of readFasta(path(file)).records())
-      yield { name: header, text: decoder.decode(sequence) };
-    return;
-  }
+  if (file !== undefined) return yield* fileSources(file, path, text);
   if (args.length > 0 && !(args.length === 1 && args[0] === "-")) {
-    for (const text of args) yield { name: "", text };
+    for (const word of args)
+      if (await namesFile(word, path, note)) yield* fileSources(word, path, text);
+      else yield { name: "", text: word };
     return;
   }
   if (stdin.isTTY === true && args.length === 0)
     throw new ConfigError("tokenize: expected a text, --file or a pipe, got none of them. See: cloze tokenize --help");
   yield* streamed(stdin, text);
+}
+
+/**
+ * Whether a word is the name of a file of sequences or text rather than a text: `proteins.fasta` that is there. `note`
+ * is told of a word that only looks like one.
+ */
+async function namesFile(word: string, path: (given: string) => string, note: Context["note"]): Promise<boolean> {
+  const { formatOfName } = await import("@cloze/data/node");
+  const format = formatOfName(word);
+  if (format !== "fasta" && format !== "text") return false;
+  const found = await stat(path(word)).catch(() => undefined);
+  if (found === undefined) note(`${word}: no such file, so it is a text.${await whatInstead(word, path)}`);
+  return found?.isFile() ?? false;
+}
+
+/** The lines of a file, or for a tokenizer of residues its FASTA records. */
+async function* fileSources(file: string, path: (given: string) => string, text: boolean): AsyncGenerator<Source> {
+  const { readChunks, readFasta } = await import("@cloze/data/node");
+  if (text) return yield* textLines(file, readChunks(path(file)));
+  const decoder = new TextDecoder();
+  for await (const { header, sequence } of readFasta(path(file)).records())
+    yield { name: header, text: decoder.decode(sequence) };
 }
 
 /** One text a line; empty lines are left out. */

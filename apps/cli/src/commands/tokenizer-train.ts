@@ -9,6 +9,7 @@ import { ConfigError } from "@cloze/errors";
 import type { TextStream } from "@cloze/tokenizer-wordpiece/node";
 import type { WordCounter, WordOptions } from "@cloze/tokenizer-wordpiece/train";
 import { command, type Command, type Context } from "../command.ts";
+import { expectElsewhere } from "../data-sources.ts";
 import { bytes, counted, integer } from "../output.ts";
 import type { Status } from "../status-line.ts";
 
@@ -16,6 +17,7 @@ import type { Status } from "../status-line.ts";
 const COUNTING = 0.7;
 
 export const tokenizerTrain: Command = command({
+  arguments: { name: "FILE…", option: "data", min: 0, max: Infinity },
   options: {
     data: {
       kind: "list",
@@ -56,10 +58,10 @@ export const tokenizerTrain: Command = command({
   },
   writes: { how: "inside", of: ({ options }) => options.out },
   examples: [
-    { does: "A vocabulary of 8,000 tokens", line: "cloze tokenizer train --data corpus.txt --size 8k --out tokenizer" },
+    { does: "A vocabulary of 8,000 tokens", line: "cloze tokenizer train corpus.txt --size 8k --out tokenizer" },
     {
       does: "Cased, with tokens of one's own",
-      line: "cloze tokenizer train --data wiki.jsonl --cased --token BRCA1 COVID-19 --out cased",
+      line: "cloze tokenizer train wiki.jsonl --cased --token BRCA1 COVID-19 --out cased",
     },
   ],
   notes: [
@@ -171,6 +173,7 @@ async function countWords(
   await refusePipesTwice(names.map(path));
   for (const name of names) {
     const found = name === STDIN_NAME ? undefined : await stat(path(name)).catch(() => undefined);
+    if (found === undefined) await expectElsewhere(name, path, "--data ", "a file of text, JSONL, CSV, TSV or Parquet");
     const local = found !== undefined && !found.isDirectory();
     const format = given ?? formatOfName(name);
     if (format === "fasta")

@@ -4,12 +4,15 @@
  *
  *   hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]]        or        OWNER/NAME[:CONFIG[:SPLIT]]
  *
+ * The short form is not for names that end as files do: `data/train.zip` is a path.
+ *
  * The config may be left out if the data set has only one, or has one called "default". The default split is "train".
  * The Hub converts only the first part of a very large data set, into a folder `partial-train`. This folder stands for
  * the split, and the names of its files show the word "partial".
  */
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import { request, type Fetch } from "../formats/http-file.ts";
+import { hasFileEnding } from "./file-endings.ts";
 
 export interface HubSettings {
   /** Default https://huggingface.co */
@@ -55,7 +58,7 @@ const NAME = new RegExp(`^(?:${PREFIX}((?:${PART}/)?${PART})|(${PART}/${PART}))(
 export function parseHubDataset(name: string): HubDatasetName | undefined {
   const [, long, short, config, split] = NAME.exec(name) ?? [];
   const dataset = long ?? short;
-  if (dataset === undefined) return undefined;
+  if (dataset === undefined || (long === undefined && hasFileEnding(dataset))) return undefined;
   return { dataset, ...(config === undefined ? {} : { config }), ...(split === undefined ? {} : { split }) };
 }
 

@@ -138,8 +138,11 @@ async function sourcesOf(name: string, { format, hub = {}, stdin }: SourceOption
   const found = await stat(name).catch(() => undefined);
   if (found === undefined) {
     const dataset = parseHubDataset(name);
-    if (dataset === undefined || (formatOfName(name) !== undefined && !name.startsWith("hf://")))
-      throw new ConfigError(`${name}: expected a file, found nothing there. Check the path.`);
+    if (dataset === undefined && name.startsWith("hf://"))
+      throw new ConfigError(
+        `${name}: expected hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], got another form. Models are named without hf://.`,
+      );
+    if (dataset === undefined) throw new ConfigError(`${name}: expected a file, found nothing there. Check the path.`);
     const files = await hubDatasetFiles(dataset, hub);
     return files.map((file) => ({
       name: file.name,
