@@ -93,7 +93,7 @@ function plainOptimizer(settings: OptimizerSettings): Optimizer {
     case "muon":
       return byParameter(
         muonRules({
-          matrices: muon({ momentum: muonMomentum, weightDecay, split: [{ name: "\\.Wqkv\\.", parts: 3 }] }),
+          matrices: muon({ momentum: muonMomentum, weightDecay }),
           rest: adamw(ratesByPart(settings)),
           lrScale: adamLr / lr,
         }),
@@ -119,9 +119,8 @@ function ratesByPart({
       `--weight-decay: expected one value beside --embedding-lr and --head-lr, got ${weightDecay}. Give one, or ` +
         "leave the two rates out.",
     );
-  const matrices = (name: string, rate = adamLr): ParameterGroup => ({
-    name,
-    minRank: 2,
+  const ofKind = (kind: string, rate = adamLr): ParameterGroup => ({
+    kinds: [kind],
     weightDecay,
     lrScale: rate / adamLr,
   });
@@ -129,9 +128,9 @@ function ratesByPart({
     beta1,
     beta2,
     groups: [
-      matrices("embed", embeddingLr),
-      matrices("(^|\\.)(lm_)?head\\.|cls\\.|decoder", headLr),
-      { maxRank: 1, weightDecay: 0 },
+      ofKind("table", embeddingLr),
+      ofKind("head", headLr),
+      { kinds: ["vector"], weightDecay: 0 },
       { weightDecay },
     ],
   };

@@ -1,7 +1,15 @@
 /** A session: state on the device, and runs over it, one after another. */
 import { checkFeeds, checkProgramState, checkWritten, stateNamed, type Executable, type Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
-import { randomBits, sizeOf, type HostTensor, type HostTensors, type Program, type TensorType } from "@cloze/graph";
+import {
+  randomBits,
+  rowBits,
+  sizeOf,
+  type HostTensor,
+  type HostTensors,
+  type Program,
+  type TensorType,
+} from "@cloze/graph";
 import type { Call } from "./builder.ts";
 import type { Compiled, Result } from "./compile.ts";
 import { download, upload } from "./host.ts";
@@ -169,8 +177,11 @@ function compute(
   const at = (slot: number): DeviceTensor => slots[slot] as DeviceTensor;
   if ("random" in call) {
     const { key, shape, bits, stream } = call.random;
-    const [seed = 0, step = 0] = at(key).dataSync();
-    const drawn = randomBits([seed >>> 0, step >>> 0], stream, sizeOf(shape), bits);
+    const words = Uint32Array.from(at(key).dataSync());
+    const drawn =
+      at(key).shape.length === 2
+        ? rowBits(words, stream, shape, bits)
+        : randomBits([words[0] as number, words[1] as number], stream, sizeOf(shape), bits);
     return engine.makeTensor(new Int32Array(drawn.buffer, drawn.byteOffset, drawn.length), [...shape], "int32");
   }
   const { kernel, inputs, attrs, path } = call;

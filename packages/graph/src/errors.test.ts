@@ -69,7 +69,7 @@ const messages: readonly (readonly [build: () => unknown, message: string])[] = 
   [() => g.iota([2], 1), "iota: expected an axis of [2], got axis 1."],
   [
     () => g.node("randomBits", [i(2)], { shape: [1], bits: 24, stream: 0 }),
-    "randomBits: expected a key u32[2] = (seed, step), got i32[2].",
+    "randomBits: expected a key for each row, u32[1, 2], or one key u32[2] = (seed, step), got i32[2].",
   ],
   [
     () => g.node("randomBits", [g.input("key", "u32", [2])], { shape: [1], bits: 33, stream: 0 }),

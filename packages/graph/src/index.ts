@@ -24,7 +24,7 @@ export { rematerialise, type RematerialiseOptions } from "./rematerialise.ts";
 export { bytesOf, peakLiveBytes } from "./live-bytes.ts";
 export { program, programRoots, withRoots, type Program, type ProgramParts } from "./program.ts";
 export { interpret, interpretByNode, type InterpretOptions, type Value } from "./interpret.ts";
-export { randomBits } from "./random-bits.ts";
+export { middleNumbers, randomBits, rowBits } from "./random-bits.ts";
 
 export {
   gelu,

@@ -88,8 +88,15 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
   },
   randomBits: ([key], { shape, bits, stream }, path) => {
     checkShape("randomBits", shape, path);
-    if (key.dtype !== "u32" || !sameShape(key.shape, [2]))
-      throw new ShapeError({ op: "randomBits", path, expected: "a key u32[2] = (seed, step)", got: showType(key) });
+    const forAll = sameShape(key.shape, [2]);
+    const byRow = shape.length > 0 && sameShape(key.shape, [shape[0] as number, 2]);
+    if (key.dtype !== "u32" || !(forAll || byRow))
+      throw new ShapeError({
+        op: "randomBits",
+        path,
+        expected: `a key for each row, u32${showShape([shape[0] ?? 1, 2])}, or one key u32[2] = (seed, step)`,
+        got: showType(key),
+      });
     if (!(Number.isInteger(bits) && bits >= 1 && bits <= 32))
       throw new ShapeError({ op: "randomBits", path, expected: "1 to 32 bits", got: `${bits}` });
     if (stream >>> 0 !== stream)

@@ -12,7 +12,7 @@ import { DTypeError } from "./errors.ts";
 import { roundTo } from "./float16.ts";
 import { broadcastShapes } from "./infer.ts";
 import { isOp, type Node, type Op } from "./op.ts";
-import { randomBits } from "./random-bits.ts";
+import { randomBits, rowBits } from "./random-bits.ts";
 import type { Tensor } from "./tensor.ts";
 
 export interface Value {
@@ -157,7 +157,10 @@ export const table: { readonly [P in Op]: Run<P> } = {
     const size = x.shape[x.attrs.axis] as number;
     return fill(sizeOf(x.shape), (i) => Math.floor(i / inner) % size);
   },
-  randomBits: (x, [key]) => randomBits([at(key, 0), at(key, 1)], x.attrs.stream, sizeOf(x.shape), x.attrs.bits),
+  randomBits: ({ attrs: { shape, stream, bits }, args: [{ rank }] }, [key]) =>
+    rank === 2
+      ? rowBits((key as Value).data, stream, shape, bits)
+      : randomBits([at(key, 0), at(key, 1)], stream, sizeOf(shape), bits),
   neg: map((a) => -a),
   abs: map(Math.abs),
   exp: map(Math.exp),

@@ -16,6 +16,7 @@ import {
   numberToBfloat16,
   numberToFloat16,
   randomBits,
+  rowBits,
   toNumbers,
   type DType,
   type Tensor,
@@ -172,15 +173,56 @@ describe("random bits", () => {
     expect(randomBits([7, 11], 3, 0, 32).length).toBe(0);
   });
 
+  it("by row are the words of blocks under the row's key, middle indices with the first axis fastest", () => {
+    const keys = [7, 11, 4_000_000_000, 13];
+    const bits = rowBits(keys, 9, [2, 2, 3, 5], 32);
+    const want: number[] = [];
+    for (let row = 0; row < 2; row++)
+      for (let a = 0; a < 2; a++)
+        for (let b = 0; b < 3; b++)
+          for (let j = 0; j < 5; j++)
+            want.push(
+              threefry2x32(
+                [((keys[2 * row] as number) ^ 9) >>> 0, keys[2 * row + 1] as number],
+                [Math.floor(j / 2), a + 2 * b],
+              )[j % 2] as number,
+            );
+    expect(Array.from(bits)).toEqual(want);
+    expect(Array.from(rowBits([0, 0], 0, [1], 8))).toEqual([0x6b]);
+  });
+
+  it("by row do not depend on the other rows, nor on the sizes of the last two axes", () => {
+    const keys = [1, 2, 3, 4, 5, 6];
+    const at = (bits: Uint32Array, shape: readonly number[], index: readonly number[]): number =>
+      bits[index.reduce((n, i, axis) => n * (shape[axis] as number) + i, 0)] as number;
+    const small = [2, 4, 3, 5];
+    const large = [3, 4, 6, 9];
+    const [few, many] = [rowBits(keys.slice(2), 8, small, 24), rowBits(keys, 8, large, 24)];
+    for (let row = 0; row < 2; row++)
+      for (let h = 0; h < 4; h++)
+        for (let i = 0; i < 3; i++)
+          for (let j = 0; j < 5; j++) expect(at(few, small, [row, h, i, j])).toBe(at(many, large, [row + 1, h, i, j]));
+  });
+
   it("differ by seed, step and stream", () => {
     const first = (key: readonly [number, number], stream: number): string =>
       Array.from(randomBits(key, stream, 4, 32)).join();
     expect(new Set([first([1, 1], 1), first([2, 1], 1), first([1, 2], 1), first([1, 1], 2)]).size).toBe(4);
   });
 
-  it("are uniform: mean, variance, each bit, neighbours", () => {
+  it.each([
+    ["with one key", randomBits([42, 0], 9, 100_000, 24)],
+    [
+      "by row",
+      rowBits(
+        Array.from({ length: 200 }, (_, i) => i),
+        9,
+        [100, 10, 100],
+        24,
+      ),
+    ],
+  ])("are uniform %s: mean, variance, each bit, neighbours", (_name, bits) => {
     const n = 100_000;
-    const bits = randomBits([42, 0], 9, n, 24);
     const u = Array.from(bits, (b) => b / 2 ** 24);
     const mean = u.reduce((a, b) => a + b, 0) / n;
     const variance = u.reduce((a, b) => a + (b - 0.5) ** 2, 0) / n;

@@ -27,7 +27,8 @@ export interface Ops {
   /** 0, 1, 2, … along `axis`, i32. */
   iota: Source<{ shape: Shape; axis: number }>;
   /**
-   * Uniform integers below 2^bits as u32, from key u32 [2] = (seed, step) and the stream number; see `random-bits.ts`.
+   * Uniform integers below 2^bits as u32, from a key for each row of the shape, u32 [n, 2], and the stream number; or
+   * from one key u32 [2] = (seed, step); see `random-bits.ts`.
    */
   randomBits: Unary<{ shape: Shape; bits: number; stream: number }>;
 

@@ -1,5 +1,6 @@
 /** Every option of attention, with values from five nested loops. */
 import { attention, randomBits, type AttentionOptions, type Graph, type Tensor } from "../src/index.ts";
+import { threefry2x32 } from "@cloze/random";
 import type { CompositeCase } from "./composite-cases.ts";
 import { noise } from "./finite-differences.ts";
 
@@ -17,9 +18,13 @@ interface Mask {
   /** Leading sizes of the bias; 1 where all rows share it. */
   readonly bias?: readonly [batch: number, heads: number];
   readonly dropout?: number;
+  /** A dropout key for each row of the batch. */
+  readonly rowKeys?: true;
 }
 
 const KEY = [17, 4] as const;
+/** A key for each of two rows. */
+const ROW_KEYS = [4_000_000_000, 1, 5, 3_000_000_001] as const;
 const STREAM = 6;
 
 /** The keys that a query sees. The probabilities are even over all keys where a query sees no key. */
@@ -31,7 +36,15 @@ function loops(
   const at = (name: string, i: number): number => (env[name] as readonly number[])[i] as number;
   const scale = m.scale ?? 1 / Math.sqrt(dim);
   const out: number[] = [];
-  const bits = randomBits(KEY, STREAM, batch * heads * queries * keys, 24);
+  const all = randomBits(KEY, STREAM, batch * heads * queries * keys, 24);
+  // By row: word j % 2 of block (j / 2, h + heads i) under the key of row b, whose first word the stream turns.
+  const bitsAt = (b: number, h: number, i: number, j: number): number =>
+    m.rowKeys
+      ? (threefry2x32(
+          [((ROW_KEYS[2 * b] as number) ^ STREAM) >>> 0, ROW_KEYS[2 * b + 1] as number],
+          [Math.floor(j / 2), h + heads * i],
+        )[j % 2] as number) >>> 8
+      : (all[((b * heads + h) * queries + i) * keys + j] as number);
   for (let b = 0; b < batch; b++)
     for (let h = 0; h < heads; h++)
       for (let i = 0; i < queries; i++) {
@@ -60,9 +73,8 @@ function loops(
         for (let d = 0; d < dim; d++) {
           out.push(
             e.reduce((sum, w, j) => {
-              const index = ((b * heads + h) * queries + i) * keys + j;
               const kept =
-                m.dropout === undefined ? 1 : (bits[index] as number) < m.dropout * 2 ** 24 ? 0 : 1 / (1 - m.dropout);
+                m.dropout === undefined ? 1 : bitsAt(b, h, i, j) < m.dropout * 2 ** 24 ? 0 : 1 / (1 - m.dropout);
               return sum + (w / total) * kept * at("v", ((b * heads + h) * keys + j) * dim + d);
             }, 0),
           );
@@ -84,7 +96,7 @@ function attend(name: string, size: Size, m: Mask = {}): CompositeCase {
   if (m.keyPadding) env["padding"] = m.keyPadding;
   if (m.segments) env["segments"] = m.segments;
   if (m.bias) env["bias"] = draw(m.bias[0] * m.bias[1] * queries * keys, 300);
-  if (m.dropout !== undefined) env["key"] = KEY;
+  if (m.dropout !== undefined) env["key"] = m.rowKeys ? ROW_KEYS : KEY;
   const build = (g: Graph, r: (x: Tensor) => Tensor): Tensor => {
     const f = (n: string, shape: readonly number[]): T => r(g.input(n, "f32", shape)) as T;
     const options: AttentionOptions = {
@@ -97,7 +109,7 @@ function attend(name: string, size: Size, m: Mask = {}): CompositeCase {
       ...(m.bias ? { bias: f("bias", [...m.bias, queries, keys]) } : {}),
       ...(m.dropout === undefined
         ? {}
-        : { dropout: { rate: m.dropout, stream: STREAM, key: g.input("key", "u32", [2]) } }),
+        : { dropout: { rate: m.dropout, stream: STREAM, key: g.input("key", "u32", m.rowKeys ? [2, 2] : [2]) } }),
     };
     return attention(
       f("q", [batch, heads, queries, dim]),
@@ -140,6 +152,8 @@ export const attentionCases: readonly CompositeCase[] = [
     segments: [0, 0, 0, 0, 1, 1],
   }),
   attend("dropout", [2, 1, 3, 3, 2], { dropout: 0.3 }),
+  attend("dropout by row", [2, 3, 4, 5, 2], { dropout: 0.3, rowKeys: true }),
+  attend("dropout by row, in a band", [2, 1, 70, 70, 1], { dropout: 0.3, rowKeys: true, window: 3 }),
   attend("everything", [2, 2, 4, 4, 3], {
     scale: 0.6,
     causal: true,

@@ -22,6 +22,7 @@ import {
   type Graph,
   type Tensor,
 } from "../src/index.ts";
+import { threefry2x32 } from "@cloze/random";
 import { noise, type Env } from "./finite-differences.ts";
 
 type Read = (x: Tensor) => Tensor;
@@ -109,6 +110,12 @@ const CORRECTION = Math.sqrt(1 - 0.99 ** ADAM.t);
 const ROTATED = rows(some(16), 4);
 const POSITIONS = [0, 1, 7, 300];
 const KEPT = Array.from(randomBits([5, 9], 3, 12, 24)).map((b) => (b < 0.25 * 2 ** 24 ? 0 : 1 / 0.75));
+const ROW_KEYS = [1, 2, 3, 4, 4_000_000_000, 5];
+const KEPT_BY_ROW = X.map((_, i) => {
+  const [row, j] = [Math.floor(i / 4), i % 4];
+  const key = [((ROW_KEYS[2 * row] as number) ^ 3) >>> 0, ROW_KEYS[2 * row + 1] as number] as const;
+  return (threefry2x32(key, [Math.floor(j / 2), 0])[j % 2] as number) >>> 8 < 0.25 * 2 ** 24 ? 0 : 1 / 0.75;
+});
 const LOGITS = rows(some(10, 3), 5);
 const TARGETS = [4, 0];
 
@@ -217,6 +224,12 @@ export const compositeCases: readonly CompositeCase[] = [
     build: (g, r) => dropout(f(g, r, "x", [3, 4]), { rate: 0.25, stream: 3, key: g.input("key", "u32", [2]) }),
     env: { x: X, key: [5, 9] },
     want: X.map((x, i) => x * at(KEPT, i)),
+  },
+  {
+    name: "dropout by row",
+    build: (g, r) => dropout(f(g, r, "x", [3, 4]), { rate: 0.25, stream: 3, key: g.input("key", "u32", [3, 2]) }),
+    env: { x: X, key: ROW_KEYS },
+    want: X.map((x, i) => x * at(KEPT_BY_ROW, i)),
   },
   {
     name: "dropout of rate 0",

@@ -231,6 +231,14 @@ export const opCases: { readonly [P in Op]: readonly OpCase[] } = {
       shape: [1, 1],
       tolerance: 0,
     },
+    {
+      name: "a key for each row, known answer for both",
+      build: (g) => g.node("randomBits", [g.input("key", "u32", [2, 2])], { shape: [2, 1, 2], bits: 32, stream: 0 }),
+      env: { key: [0, 0, 0, 0] },
+      want: [0x6b200159, 0x99ba4efe, 0x6b200159, 0x99ba4efe],
+      shape: [2, 1, 2],
+      tolerance: 0,
+    },
   ],
   neg: [
     ...unary(

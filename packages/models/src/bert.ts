@@ -19,6 +19,7 @@
  */
 import type { Tensor } from "@cloze/graph";
 import {
+  HEAD,
   dropoutLayer,
   layerNormLayer,
   linear,
@@ -80,9 +81,10 @@ export function bert(config: BertConfig, options: BertOptions = {}): Bert {
   checkBertConfig(config);
   const { hidden, vocab, hiddenDropoutRate, classifierDropoutRate = hiddenDropoutRate } = config;
   const weights = linearOptions(config);
-  const pool = (scope: Scope, first: Tensor<"f32">): Tensor<"f32"> => pooler(scope.at("bert.pooler"), first, weights);
+  const pool = (scope: Scope, first: Tensor<"f32">): Tensor<"f32"> =>
+    pooler(scope.at("bert.pooler", HEAD), first, weights);
   const classify = (scope: Scope, states: Tensor<"f32">, labels: number): Tensor<"f32"> => {
-    const classifier = scope.at("classifier");
+    const classifier = scope.at("classifier", HEAD);
     return linear(classifier, dropoutLayer(classifier, states, classifierDropoutRate), labels, weights);
   };
   return {
@@ -94,10 +96,10 @@ export function bert(config: BertConfig, options: BertOptions = {}): Bert {
     tokenTypes: config.types,
     encode: (scope, inputs) => encoder(scope.at("bert"), config, inputs).last,
     predict: (scope, states) => maskedTokenHead(scope, config, states, options.zeroInitHead ?? false),
-    relate: (scope, first) => linear(scope.at("cls.seq_relationship"), pool(scope, first), 2, weights),
+    relate: (scope, first) => linear(scope.at("cls.seq_relationship", HEAD), pool(scope, first), 2, weights),
     classifySequence: (scope, first, labels) => classify(scope, pool(scope, first), labels),
     classifyTokens: classify,
-    markSpan: (scope, states) => linear(scope.at("qa_outputs"), states, 2, weights),
+    markSpan: (scope, states) => linear(scope.at("qa_outputs", HEAD), states, 2, weights),
     scoreChoice: (scope, first) => classify(scope, pool(scope, first), 1),
     outputs(scope, inputs) {
       const { last, hiddenStates, probabilities } = encoder(scope.at("bert"), config, inputs);
@@ -130,7 +132,7 @@ function encoder(
   const { segments } = inputs;
   const { states, probabilities } = transformerLayers(
     scope.at("encoder.layer"),
-    embeddings(scope.at("embeddings"), config, inputs),
+    embeddings(scope.at("embeddings", { depth: 0 }), config, inputs),
     config.layers,
     {
       norm: "post",
@@ -172,7 +174,7 @@ function embeddings(scope: Scope, config: BertConfig, { ids, types, positions }:
 /** Hidden states [n, hidden] -> logits [n, vocab]. */
 function maskedTokenHead(root: Scope, config: BertConfig, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
   const { vocab, hidden, tieWordEmbeddings: tied, layerNormEps: eps } = config;
-  const scope = root.at("cls.predictions");
+  const scope = root.at("cls.predictions", HEAD);
   const transform = scope.at("transform");
   const zero: Init = { kind: "zeros" };
   const init = initOf(config);
@@ -182,9 +184,9 @@ function maskedTokenHead(root: Scope, config: BertConfig, states: Tensor<"f32">,
     transform.within(() => bertActivation(config)(dense)),
     eps,
   );
-  const bias = scope.param("bias", [vocab], zero);
+  const bias = scope.param("bias", [vocab], { init: zero });
   // An untied decoder has its own bias. transformers' model has `cls.predictions.bias` too, but does not use it.
   if (!tied) return linear(scope.at("decoder"), x, vocab, { init: zeroInit ? zero : init });
-  const decoder = tokenTable(root.at("bert.embeddings.word_embeddings"), words(config));
+  const decoder = tokenTable(root.at("bert.embeddings.word_embeddings", { depth: 0 }), words(config));
   return scope.within(() => project(x, decoder).add(bias));
 }

@@ -18,6 +18,7 @@
 import { ConfigError } from "@cloze/errors";
 import { embedding, gelu, sigmoid, type HostTensors, type Tensor } from "@cloze/graph";
 import {
+  HEAD,
   dropoutLayer,
   layerNormLayer,
   linear,
@@ -116,15 +117,16 @@ export function esm2(config: Esm2Config, options: Esm2Options = {}): Esm2 {
       const { last, hiddenStates, probabilities } = encoder(scope.at("esm"), config, inputs, rope);
       return { last, hiddenStates, attentions: probabilities() };
     },
-    classifySequence: (scope, first, labels) => sequenceHead(scope.at("classifier"), config, first, labels),
+    classifySequence: (scope, first, labels) => sequenceHead(scope.at("classifier", HEAD), config, first, labels),
     classifyTokens(scope, states, labels) {
-      const classifier = scope.at("classifier");
+      const classifier = scope.at("classifier", HEAD);
       return linear(classifier, dropoutLayer(classifier, states, config.hiddenDropoutRate), labels, {
         init: weights(config),
       });
     },
-    pool: (scope, first) => pooler(scope.at("esm.pooler"), first, { init: weights(config) }),
-    contacts: (scope, inputs, attentions) => contactHead(scope.at("esm.contact_head"), config, inputs, attentions),
+    pool: (scope, first) => pooler(scope.at("esm.pooler", HEAD), first, { init: weights(config) }),
+    contacts: (scope, inputs, attentions) =>
+      contactHead(scope.at("esm.contact_head", HEAD), config, inputs, attentions),
   };
 }
 
@@ -157,7 +159,7 @@ function encoder(scope: Scope, config: Esm2Config, inputs: EncoderInputs, rope: 
   };
   const { states, probabilities } = transformerLayers(
     scope.at("encoder.layer"),
-    embeddings(scope.at("embeddings"), config, inputs),
+    embeddings(scope.at("embeddings", { depth: 0 }), config, inputs),
     config.layers,
     options,
   );
@@ -210,16 +212,16 @@ function tokenDropoutScale({ ids, segments }: EncoderInputs, maskTokenId: number
 
 /** Hidden states [n, hidden] -> logits [n, vocab]. */
 function head(root: Scope, config: Esm2Config, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
-  const scope = root.at("lm_head");
+  const scope = root.at("lm_head", HEAD);
   const { vocab, hidden, tieWordEmbeddings: tied } = config;
   const zero: Init = { kind: "zeros" };
   return scope.within(() => {
     const x = gelu(linear(scope.at("dense"), states, hidden, { init: zeroInit && tied ? zero : weights(config) }));
     const normed = layerNormLayer(scope.at("layer_norm"), x, config.layerNormEps);
     const decoder = tied
-      ? wordEmbeddings(root.at("esm.embeddings"), config)
-      : scope.param("decoder.weight", [vocab, hidden], zeroInit ? zero : weights(config));
-    return project(normed, decoder).add(scope.param("bias", [vocab], zero));
+      ? wordEmbeddings(root.at("esm.embeddings", { depth: 0 }), config)
+      : scope.param("decoder.weight", [vocab, hidden], { init: zeroInit ? zero : weights(config) });
+    return project(normed, decoder).add(scope.param("bias", [vocab], { init: zero }));
   });
 }
 
@@ -261,8 +263,8 @@ function contactHead(
   const { heads, eosTokenId } = config;
   return scope.within(() => {
     const features = config.layers * heads;
-    const weight = scope.param("regression.weight", [1, features], { kind: "zeros" });
-    const bias = scope.param("regression.bias", [1], { kind: "zeros" });
+    const weight = scope.param("regression.weight", [1, features], { init: { kind: "zeros" } });
+    const bias = scope.param("regression.bias", [1], { init: { kind: "zeros" } });
     const residue = segments.greater(0).and(ids.equal(eosTokenId).not()).cast("f32");
     const pairs = residue.reshape([batch, 1, seq, 1]).mul(residue.reshape([batch, 1, 1, seq]));
     const votes = attentions.map((attention, i) => {

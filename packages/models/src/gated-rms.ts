@@ -22,6 +22,7 @@
  */
 import { dims, silu, type Tensor } from "@cloze/graph";
 import {
+  HEAD,
   attend,
   attentionProbabilities,
   dropoutLayer,
@@ -78,8 +79,8 @@ export function gatedRms(
   const { hidden, vocab, maxPositions, classifierDropoutRate: rate } = config;
   const place = (scope: Scope): Scope => (names.encoder === "" ? scope : scope.at(names.encoder));
   const classify = (scope: Scope, states: Tensor<"f32">, labels: number): Tensor<"f32"> => {
-    const dense = scope.at("dense");
-    const classifier = scope.at("classifier");
+    const dense = scope.at("dense", HEAD);
+    const classifier = scope.at("classifier", HEAD);
     const init = even(config.linearRange);
     const x = linear(dense, dropoutLayer(dense, states, rate), hidden, { init });
     return linear(
@@ -100,7 +101,7 @@ export function gatedRms(
     maxPositions,
     encode: (scope, inputs) => encoder(place(scope), config, names, inputs).last,
     predict: (scope, states) =>
-      linear(scope.at("decoder"), states, vocab, { init: zeroInitHead ? zeros : even(config.linearRange) }),
+      linear(scope.at("decoder", HEAD), states, vocab, { init: zeroInitHead ? zeros : even(config.linearRange) }),
     classifySequence: classify,
     classifyTokens: classify,
     outputs(scope, inputs) {
@@ -133,10 +134,24 @@ function encoder(
 ): Omit<EncoderOutputs, "attentions"> & { readonly layers: readonly Attended[] } {
   const { vocab, hidden, normEps, embeddingRange } = config;
   const layers: Attended[] = [];
-  const token = embeddingLayer(scope.at("encoder"), inputs.ids, { vocab, hidden, init: even(embeddingRange) });
-  const embedded = config.embeddingNorm ? rmsNormLayer(scope.at(names.embeddingNorm), token, normEps) : token;
+  const token = embeddingLayer(scope.at("encoder", { depth: 0 }), inputs.ids, {
+    vocab,
+    hidden,
+    init: even(embeddingRange),
+  });
+  const embedded = config.embeddingNorm
+    ? rmsNormLayer(scope.at(names.embeddingNorm, { depth: 0 }), token, normEps)
+    : token;
   for (let i = 0; i < config.layers; i++)
-    layers.push(layer(scope.at("transformer_encoder").at(i), config, names, layers.at(-1)?.states ?? embedded, inputs));
+    layers.push(
+      layer(
+        scope.at("transformer_encoder").at(i, { depth: i + 1 }),
+        config,
+        names,
+        layers.at(-1)?.states ?? embedded,
+        inputs,
+      ),
+    );
   const states = [embedded, ...layers.map((each) => each.states)];
   const deepest = states.at(-1) as Tensor<"f32">;
   const last = config.lastNorm ? rmsNormLayer(scope.at(names.lastNorm), deepest, normEps) : deepest;

@@ -25,6 +25,7 @@
  */
 import type { Tensor } from "@cloze/graph";
 import {
+  HEAD,
   attend,
   attentionProbabilities,
   dropoutLayer,
@@ -88,8 +89,8 @@ export function modernBert(config: ModernBertConfig, options: ModernBertOptions 
   const { hidden, vocab, maxPositions, pooling } = config;
   const zeroInit = options.zeroInitHead ?? false;
   const classify = (scope: Scope, states: Tensor<"f32">, labels: number): Tensor<"f32"> => {
-    const classifier = scope.at("classifier");
-    const x = dropoutLayer(classifier, head(scope.at("head"), config, states), config.classifierDropoutRate);
+    const classifier = scope.at("classifier", HEAD);
+    const x = dropoutLayer(classifier, head(scope.at("head", HEAD), config, states), config.classifierDropoutRate);
     return linear(classifier, x, labels, { init: cutNormal(config, hidden ** -0.5) });
   };
   return {
@@ -153,12 +154,14 @@ function encoder(
   config: ModernBertConfig,
   inputs: EncoderInputs,
 ): Omit<EncoderOutputs, "attentions"> & { readonly layers: readonly Attended[] } {
-  const embeddings = scope.at("embeddings");
+  const embeddings = scope.at("embeddings", { depth: 0 });
   const token = embeddingLayer(embeddings.at("tok_embeddings"), inputs.ids, words(config));
   const embedded = dropoutLayer(embeddings, norm(embeddings.at("norm"), token, config), config.embeddingDropoutRate);
   const layers: Attended[] = [];
   for (let i = 0; i < config.layers; i++)
-    layers.push(encoderLayer(scope.at("layers").at(i), config, i, layers.at(-1)?.states ?? embedded, inputs));
+    layers.push(
+      encoderLayer(scope.at("layers").at(i, { depth: i + 1 }), config, i, layers.at(-1)?.states ?? embedded, inputs),
+    );
   const states = [embedded, ...layers.map((layer) => layer.states)];
   const last = norm(scope.at("final_norm"), states.at(-1) as Tensor<"f32">, config);
   return { last, hiddenStates: [...states.slice(0, -1), last], layers };
@@ -223,11 +226,11 @@ function maskedTokenHead(
 ): Tensor<"f32"> {
   const { vocab, tieWordEmbeddings: tied, decoderBias } = config;
   const zero: Init = { kind: "zeros" };
-  const decoder = scope.at("decoder");
-  const x = head(scope.at("head"), config, states, zeroInit && tied ? zero : outward(config));
+  const decoder = scope.at("decoder", HEAD);
+  const x = head(scope.at("head", HEAD), config, states, zeroInit && tied ? zero : outward(config));
   if (!tied) return linear(decoder, x, vocab, { bias: decoderBias, init: zeroInit ? zero : outward(config) });
   const logits = decoder.within(() =>
-    project(x, embeddingTable(scope.at("model.embeddings.tok_embeddings"), words(config))),
+    project(x, embeddingTable(scope.at("model.embeddings.tok_embeddings", { depth: 0 }), words(config))),
   );
-  return decoderBias ? decoder.within(() => logits.add(decoder.param("bias", [vocab], zero))) : logits;
+  return decoderBias ? decoder.within(() => logits.add(decoder.param("bias", [vocab], { init: zero }))) : logits;
 }

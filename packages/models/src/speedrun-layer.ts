@@ -115,7 +115,9 @@ export function layer(
   const width = before.shape[2] as number;
   return scope.within(() => {
     const x =
-      x0 === undefined ? before : mix(scope.param("lambdas", [2], STREAM), before, widened(scope.at("x0"), x0, width));
+      x0 === undefined
+        ? before
+        : mix(scope.param("lambdas", [2], { init: STREAM }), before, widened(scope.at("x0"), x0, width));
     const { states: mixed, probabilities } = attention(scope.at("attention"), config, inputs, norm(x, config), place);
     const z = x.add(mixed);
     const wide = linear(up, norm(z, config), intermediate, matrix(width));
@@ -165,7 +167,7 @@ function attention(
     const v =
       values === undefined
         ? projected.v
-        : mix(scope.param("value_lambdas", [2], VALUES), projected.v, splitHeads(values, heads));
+        : mix(scope.param("value_lambdas", [2], { init: VALUES }), projected.v, splitHeads(values, heads));
     const parts = { q: turned(projected.q), k: turned(projected.k), v };
     return {
       states: linear(scope.at("output"), attend(scope, parts, options), width, silent),

@@ -95,12 +95,12 @@ export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: Encod
   const { layers, extraLayers, hidden, intermediate } = config;
   const half = layers / 2;
   const seq = inputs.ids.shape[1] as number;
-  const at0 = scope.at("embeddings");
+  const at0 = scope.at("embeddings", { depth: 0 });
   const whole = padded(config, inputs);
   const x0 = embeddings(at0, config, whole);
   const widths = speedrunPatchWidths(config);
   const resolutions = scope.within(() => resolutionsOf(whole, half));
-  const skipWeights = scope.param("skip_weights", [half], { kind: "ones" });
+  const skipWeights = scope.param("skip_weights", [half], { init: { kind: "ones" } });
   const states: Tensor<"f32">[] = [];
   const pooled = (x: Tensor<"f32">, level: number): Tensor<"f32"> =>
     scope.within(() => resolutions.slice(0, level).reduce(meanOfPairs, x));
@@ -110,7 +110,7 @@ export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: Encod
     const mirror = layers - 1 - i;
     const level = Math.min(i, mirror);
     const width = widths[level] as number;
-    const block = scope.at("layers").at(i);
+    const block = scope.at("layers").at(i, { depth: i + 1 });
     const values = valueEmbedding(at0, config, whole, i, width);
     const before =
       i === 0
@@ -131,7 +131,7 @@ export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: Encod
   }
   let x = widened(scope.at("output"), state(layers - 1), hidden).slice(1, 0, seq);
   for (let i = layers; i < layers + extraLayers; i++)
-    x = layer(scope.at("layers").at(i), config, inputs, x, { depth: i, intermediate }).states;
+    x = layer(scope.at("layers").at(i, { depth: i + 1 }), config, inputs, x, { depth: i, intermediate }).states;
   return scope.within(() => norm(x, config));
 }
 

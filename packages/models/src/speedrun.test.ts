@@ -9,7 +9,6 @@ import {
   type EncoderInputs,
   type Scope,
 } from "@cloze/nn";
-import { muonRules, type Optimizer } from "@cloze/optim";
 import { describe, expect, it } from "vitest";
 import {
   parseSpeedrunConfig,
@@ -188,16 +187,8 @@ it("traces, differentiates and lowers at its published size in a moment", () => 
 
 describe("names", () => {
   it("read as the model does, and divide into Muon's matrices and the rest", () => {
-    const named = (name: string): Optimizer => ({
-      name,
-      stateNames: () => [],
-      update: () => ({ state: [], updates: {} }),
-      hostScalars: () => ({}),
-    });
     const parameters = [...maskedLmParameters(speedrun({ ...tiny, layers: 2, headDense: true })).values()];
-    const [rule] = muonRules({ matrices: named("muon"), rest: named("adamw") });
-    const matrix = ({ name, shape }: (typeof parameters)[number]): boolean =>
-      shape.length === rule?.minRank && !new RegExp(rule.without ?? "^").test(name);
+    const matrix = ({ kind }: (typeof parameters)[number]): boolean => kind === "matrix";
     const block = (i: number): string[] =>
       ["attention.query", "attention.key", "attention.value", "attention.output", "mlp.up", "mlp.down"].map(
         (part) => `model.layers.${i}.${part}.weight`,

@@ -30,6 +30,7 @@
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { gelu, type Tensor } from "@cloze/graph";
 import {
+  HEAD,
   linear,
   project,
   zeros,
@@ -109,15 +110,15 @@ export function speedrun(config: SpeedrunConfig, options: SpeedrunOptions = {}):
       return { last, hiddenStates: [...states.slice(0, -1), last], attentions: probabilities() };
     },
     classifySequence(scope, first, labels) {
-      const dense = scope.at("classifier.dense");
+      const dense = scope.at("classifier.dense", HEAD);
       const x = linear(dense, first, hidden, matrix(hidden));
       return linear(
-        scope.at("classifier.out_proj"),
+        scope.at("classifier.out_proj", HEAD),
         dense.within(() => x.tanh()),
         labels,
       );
     },
-    classifyTokens: (scope, states, labels) => linear(scope.at("classifier"), states, labels),
+    classifyTokens: (scope, states, labels) => linear(scope.at("classifier", HEAD), states, labels),
   };
 }
 
@@ -149,14 +150,14 @@ interface Encoded {
 function encoder(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs): Encoded {
   const { layers, unet, hidden, intermediate } = config;
   const half = layers / 2;
-  const at0 = scope.at("embeddings");
+  const at0 = scope.at("embeddings", { depth: 0 });
   const x0 = embeddings(at0, config, inputs);
   const values = Array.from({ length: half }, (_, i) => valueEmbedding(at0, config, inputs, i, hidden));
   const states = [x0];
   const attended: Attended[] = [];
-  const skipWeights = unet ? scope.param("skip_weights", [half], { kind: "ones" }) : undefined;
+  const skipWeights = unet ? scope.param("skip_weights", [half], { init: { kind: "ones" } }) : undefined;
   for (let i = 0; i < layers; i++) {
-    const block = scope.at("layers").at(i);
+    const block = scope.at("layers").at(i, { depth: i + 1 });
     const mirror = layers - 1 - i;
     const before = states[i] as Tensor<"f32">;
     const x = block.within(() =>
@@ -179,17 +180,17 @@ function encoder(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs): E
  * with `headDense` also dense.weight `[hidden, hidden]` and decoder.bias `[vocab]`.
  */
 function head(root: Scope, config: SpeedrunConfig, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
-  const scope = root.at("lm_head");
+  const scope = root.at("lm_head", HEAD);
   const { vocab, hidden, headDense, tieWordEmbeddings: tied, logitSoftcap: cap } = config;
   return scope.within(() => {
     const x = headDense
       ? gelu(linear(scope.at("dense"), states, hidden, zeroInit && tied ? silent : matrix(hidden)))
       : states;
     const decoder = tied
-      ? tokens(root.at("model.embeddings"), config)
-      : scope.param("decoder.weight", [vocab, hidden], zeroInit ? zeros : (matrix(hidden).init as Init));
+      ? tokens(root.at("model.embeddings", { depth: 0 }), config)
+      : scope.param("decoder.weight", [vocab, hidden], { init: zeroInit ? zeros : (matrix(hidden).init as Init) });
     const z = project(x, decoder);
-    const logits = headDense ? z.add(scope.param("decoder.bias", [vocab], zeros)) : z;
+    const logits = headDense ? z.add(scope.param("decoder.bias", [vocab], { init: zeros })) : z;
     return cap > 0
       ? logits
           .mul(1 / cap)

@@ -50,7 +50,7 @@ function trace(batch: number, seq: number, predicted: number): Traced {
   });
   const fresh = Object.fromEntries(
     optimizer
-      .stateNames([...declared].map(([name, { shape }]) => [name, shape]))
+      .stateNames(declared.values())
       .map((name, i) => [name, new Float32Array(sizeOf((state[i] as Tensor).shape))]),
   );
   return {

@@ -44,7 +44,7 @@ function train(zeroInitHead: boolean, steps: number): number[] {
 
   const values: Record<string, ArrayLike<number>> = {};
   for (const [name, { data }] of Object.entries(initialize(parameters, 5))) values[name] = data;
-  optimizer.stateNames([...parameters].map(([name, { shape }]) => [name, shape])).forEach((name, i) => {
+  optimizer.stateNames(parameters.values()).forEach((name, i) => {
     values[name] = new Float32Array((state[i] as Tensor).shape.reduce((n, d) => n * d, 1));
   });
   const tokens = Array.from({ length: batch * seq }, (_, i) => 4 + ((7 * i * i + 3 * i) % 20));

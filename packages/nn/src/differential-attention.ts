@@ -42,8 +42,8 @@ const VECTOR: Init = { kind: "normal", std: 0.1 };
 function lambda(scope: Scope, headDim: number, { layer }: DifferentialOptions): Tensor<"f32"> {
   const power = (i: 1 | 2): Tensor<"f32"> =>
     scope
-      .param(`lambda_q${i}`, [headDim], VECTOR)
-      .mul(scope.param(`lambda_k${i}`, [headDim], VECTOR))
+      .param(`lambda_q${i}`, [headDim], { init: VECTOR })
+      .mul(scope.param(`lambda_k${i}`, [headDim], { init: VECTOR }))
       .sum(0)
       .exp();
   return power(1).sub(power(2)).add(differentialLambdaInit(layer));
@@ -90,7 +90,7 @@ export function differentialHeads(
     const [first, second] = pairs(weigh(twice(half)));
     return first.sub(second.mul(less));
   }) as [Tensor<"f32">, Tensor<"f32">];
-  const gain = scope.param("subln.weight", [2 * headDim], ones);
+  const gain = scope.param("subln.weight", [2 * headDim], { init: ones });
   return rmsNorm(left.concat([right], 3), gain, options.eps ?? 1e-5).mul(1 - differentialLambdaInit(options.layer));
 }
 

@@ -17,5 +17,5 @@ export function embeddingLayer(scope: Scope, ids: Tensor<"i32">, options: Embedd
 
 /** The table alone, for an output head that shares the table: `project(x, embeddingTable(...))`. */
 export function embeddingTable(scope: Scope, { vocab, hidden, init = normal02 }: EmbeddingOptions): Tensor<"f32"> {
-  return scope.param("weight", [vocab, hidden], init);
+  return scope.param("weight", [vocab, hidden], { init, kind: "table" });
 }

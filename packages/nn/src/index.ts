@@ -1,5 +1,16 @@
 /** Layers as functions over a parameter scope, and the contract between models and objectives. */
-export { countParameters, rootScope, Scope, type Parameter, type Randomness, type ScopeOptions } from "./scope.ts";
+export {
+  countParameters,
+  HEAD,
+  rootScope,
+  Scope,
+  type Parameter,
+  type ParameterKind,
+  type ParameterSpec,
+  type Place,
+  type Randomness,
+  type ScopeOptions,
+} from "./scope.ts";
 export { openTrace, programOf, RANDOM_KEY, type FeedTypes, type Trace } from "./trace.ts";
 export {
   encoderInputs,
@@ -37,7 +48,7 @@ export {
 } from "./input-embeddings.ts";
 export { sinusoidalPositions, type SinusoidalOptions } from "./sinusoidal.ts";
 export { layerNormLayer, rmsNormLayer, type LayerNormOptions } from "./layer-norm.ts";
-export { attentionDropout, dropoutLayer } from "./dropout.ts";
+export { attentionDropout, dropoutLayer, slotScope } from "./dropout.ts";
 export {
   attend,
   attentionProbabilities,

@@ -23,8 +23,8 @@ export function layerNormLayer(
   return scope.within(() =>
     layerNorm(
       x,
-      scope.param("weight", [hidden], init),
-      bias ? scope.param("bias", [hidden], zeros) : x.graph.full([hidden], 0, "f32"),
+      scope.param("weight", [hidden], { init }),
+      bias ? scope.param("bias", [hidden], { init: zeros }) : x.graph.full([hidden], 0, "f32"),
       eps,
     ),
   );
@@ -33,5 +33,5 @@ export function layerNormLayer(
 /** RMSNorm over the last axis. Parameter: weight `[hidden]`, ones. Shapes: x `[..., hidden]` f32 -> same. */
 export function rmsNormLayer(scope: Scope, x: Tensor<"f32">, eps = 1e-6): Tensor<"f32"> {
   const hidden = x.shape[x.rank - 1] as number;
-  return scope.within(() => rmsNorm(x, scope.param("weight", [hidden], ones), eps));
+  return scope.within(() => rmsNorm(x, scope.param("weight", [hidden], { init: ones }), eps));
 }

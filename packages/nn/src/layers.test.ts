@@ -43,7 +43,9 @@ describe("linear", () => {
   it("shares a weight through project", () => {
     const scope = rootScope(new Graph());
     const x = scope.graph.input("x", "f32", [1, 2]);
-    expect(project(x, scope.param("weight", [3, 2], { kind: "ones" }))).toBe(linear(scope, x, 3, { bias: false }));
+    expect(project(x, scope.param("weight", [3, 2], { init: { kind: "ones" } }))).toBe(
+      linear(scope, x, 3, { bias: false }),
+    );
   });
 });
 

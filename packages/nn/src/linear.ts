@@ -14,6 +14,8 @@ export interface LinearOptions {
   readonly init?: Init;
   /** Initial distribution of the bias. Default zeros. */
   readonly biasInit?: Init;
+  /** Number of matrices that the weight holds one below the other. Default 1. */
+  readonly stacked?: number;
 }
 
 /**
@@ -21,13 +23,13 @@ export interface LinearOptions {
  * Shapes: x `[..., in]` f32 -> `[..., out]`.
  */
 export function linear(scope: Scope, x: Tensor<"f32">, out: number, options: LinearOptions = {}): Tensor<"f32"> {
-  const { bias = true, init = normal02, biasInit = zeros } = options;
+  const { bias = true, init = normal02, biasInit = zeros, stacked } = options;
   const width = x.shape[x.rank - 1] as number;
   return scope.within(() => {
-    const weight = scope.param("weight", [out, width], init);
+    const weight = scope.param("weight", [out, width], { init, ...(stacked !== undefined && { stacked }) });
     const rows = sizeOf(x.shape) / width;
     const flat = project(x.rank === 2 ? x : x.reshape([rows, width]), weight);
-    const y = bias ? flat.add(scope.param("bias", [out], biasInit)) : flat;
+    const y = bias ? flat.add(scope.param("bias", [out], { init: biasInit })) : flat;
     return x.rank === 2 ? y : y.reshape([...x.shape.slice(0, -1), out]);
   });
 }

@@ -11,37 +11,77 @@ import { sameShape, showShape, sizeOf, type Graph, type Shape, type Tensor } fro
 import { hashString } from "@cloze/random";
 import type { Init } from "./init.ts";
 
+/**
+ * What a parameter is: a table of embeddings; a matrix of a layer; a matrix of a head, which makes the model's answer;
+ * a vector (a bias, a gain, a scalar).
+ */
+export type ParameterKind = "table" | "matrix" | "head" | "vector";
+
 export interface Parameter {
   /** Its key in a checkpoint. */
   readonly name: string;
   readonly shape: Shape;
   readonly init: Init;
+  readonly kind: ParameterKind;
+  /** 0 for the embeddings, 1, 2, … for the layers; absent for everything above the layers. */
+  readonly depth?: number;
+  /** Number of matrices of equal size that the parameter holds one below the other (q, k and v in one). Default 1. */
+  readonly stacked?: number;
   readonly tensor: Tensor<"f32">;
+}
+
+/** The declaration of a parameter. */
+export interface ParameterSpec extends Pick<Parameter, "init" | "stacked"> {
+  /** Default: a vector below rank 2, else a matrix of the scope's place: of a layer, or of a head. */
+  readonly kind?: ParameterKind;
+}
+
+/** The place of a scope in the model. Scopes inside have the same place. */
+export interface Place {
+  /** 0 for the embeddings, i + 1 for layer i. */
+  readonly depth?: number;
+  /** The scope is a head: its matrices are neither tables nor matrices of layers. */
+  readonly head?: true;
 }
 
 export interface ScopeOptions {
   /** The prefix of all names, e.g. "generator". Default "". */
   readonly path?: string;
-  /** Present when training: the key u32 `[2]` = (seed, step) of dropout. Without it there is no dropout. */
+  /** Present when training. Without it there is no dropout. */
   readonly random?: Randomness;
 }
 
 export interface Randomness {
+  /**
+   * The key of dropout: u32 `[n, 2]`, a key for each of the n rows that the scope's tensors have. Or u32 `[2]`, one key
+   * for all.
+   */
   readonly key: Tensor<"u32">;
 }
+
+/** The place of a head. */
+export const HEAD: Place = { head: true };
 
 export class Scope {
   readonly graph: Graph;
   readonly path: string;
   readonly random: Randomness | undefined;
   readonly #parameters: Map<string, Parameter>;
+  readonly #place: Place;
 
   /** Use `rootScope`; children come from `at`. */
-  constructor(graph: Graph, path: string, parameters: Map<string, Parameter>, random: Randomness | undefined) {
+  constructor(
+    graph: Graph,
+    path: string,
+    parameters: Map<string, Parameter>,
+    random: Randomness | undefined,
+    place: Place = {},
+  ) {
     this.graph = graph;
     this.path = path;
     this.random = random;
     this.#parameters = parameters;
+    this.#place = place;
   }
 
   /** All parameters declared so far from any scope of this root, in the order of declaration. */
@@ -49,18 +89,32 @@ export class Scope {
     return this.#parameters;
   }
 
-  /** The scope `name` in this one; "a.b" is `at("a").at("b")`. */
-  at(name: string | number): Scope {
-    return new Scope(this.graph, this.#join(name), this.#parameters, this.random);
+  /** The scope `name` in this one; "a.b" is `at("a").at("b")`. Its place in the model is this scope's, unless given. */
+  at(name: string | number, place: Place = this.#place): Scope {
+    return new Scope(this.graph, this.#join(name), this.#parameters, this.random, place);
+  }
+
+  /** The same scope with other randomness: for tensors with other rows (`slotScope`). */
+  withRandom(random: Randomness | undefined): Scope {
+    return new Scope(this.graph, this.path, this.#parameters, random, this.#place);
   }
 
   /** Declares a parameter, or finds the declared parameter of this name. */
-  param(name: string, shape: Shape, init: Init): Tensor<"f32"> {
+  param(name: string, shape: Shape, { init, kind, stacked }: ParameterSpec): Tensor<"f32"> {
     const full = this.#join(name);
     const known = this.#parameters.get(full);
     if (known === undefined) {
       const tensor = this.graph.input(full, "f32", shape);
-      this.#parameters.set(full, { name: full, shape, init, tensor });
+      const { head, depth } = this.#place;
+      this.#parameters.set(full, {
+        name: full,
+        shape,
+        init,
+        kind: kind ?? (shape.length < 2 ? "vector" : head ? "head" : "matrix"),
+        ...(depth !== undefined && { depth }),
+        ...(stacked !== undefined && { stacked }),
+        tensor,
+      });
       return tensor;
     }
     if (!sameShape(known.shape, shape)) {

@@ -63,7 +63,7 @@ export function queryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAtten
  */
 export function fusedQueryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAttentionOptions): Heads {
   const { hidden } = dims("selfAttention(x)", x, "batch seq hidden");
-  const all = linear(scope, x, 3 * hidden, options.linear);
+  const all = linear(scope, x, 3 * hidden, { ...options.linear, stacked: 3 });
   const part = (i: number): Tensor<"f32"> => splitHeads(all.slice(2, i * hidden, (i + 1) * hidden), options.heads);
   return turn(
     scope,

@@ -12,7 +12,7 @@ export interface Trace {
   readonly feeds: Readonly<Record<string, Tensor>>;
 }
 
-/** The feed of the dropout key, u32 `[2]`. A trace that has this feed has dropout. */
+/** The feed of the dropout keys, u32 `[rows, 2]` or `[2]`. A trace that has this feed has dropout. */
 export const RANDOM_KEY = "random.key";
 
 /** Begins a trace over feeds of these types. */

@@ -200,8 +200,8 @@ describe("pooler", () => {
     } = values((scope, x) => {
       const first = x.slice(1, 0, 1).reshape([batch, hidden]);
       const dense = scope.at("pooler.dense");
-      const weight = dense.param("weight", [hidden, hidden], normal02);
-      const bias = dense.param("bias", [hidden], zeros);
+      const weight = dense.param("weight", [hidden, hidden], { init: normal02 });
+      const bias = dense.param("bias", [hidden], { init: zeros });
       return [pooler(scope.at("pooler"), first), first.matmul(weight.transpose()).add(bias).tanh()];
     });
     expect(names).toEqual(["pooler.dense.weight", "pooler.dense.bias"]);

@@ -63,8 +63,8 @@ export interface Stacked {
 }
 
 /**
- * A stack of `count` layers, in the scopes 0, 1, 2, … Differential attention receives the number of its layer. Shapes:
- * x `[batch, seq, hidden]` f32 -> states, each of the same shape.
+ * A stack of `count` layers, in the scopes 0, 1, 2, … at the depths 1, 2, 3, … Differential attention receives the
+ * number of its layer. Shapes: x `[batch, seq, hidden]` f32 -> states, each of the same shape.
  */
 export function transformerLayers(
   scope: Scope,
@@ -76,7 +76,8 @@ export function transformerLayers(
   const { differential } = options;
   const of = (layer: number): TransformerLayerOptions =>
     differential ? { ...options, differential: { ...differential, layer } } : options;
-  for (let i = 0; i < count; i++) layers.push(transformerLayer(scope.at(i), layers.at(-1)?.states ?? x, of(i)));
+  for (let i = 0; i < count; i++)
+    layers.push(transformerLayer(scope.at(i, { depth: i + 1 }), layers.at(-1)?.states ?? x, of(i)));
   return {
     states: [x, ...layers.map(({ states }) => states)],
     probabilities: () => layers.map((layer) => layer.probabilities()),

@@ -1,6 +1,6 @@
 /** The logits of the prediction slots: the model's states at the slots' positions, through its masked-LM head. */
 import type { Tensor } from "@cloze/graph";
-import { encoderInputsOf, type MaskedLm, type Scope } from "@cloze/nn";
+import { encoderInputsOf, slotScope, type MaskedLm, type Scope } from "@cloze/nn";
 import type { PredictedTokens } from "./token-loss.ts";
 
 /**
@@ -17,6 +17,8 @@ export function predictSlots(scope: Scope, model: MaskedLm, feeds: Readonly<Reco
     readonly "slots.target": Tensor<"i32">;
     readonly "slots.weight": Tensor<"f32">;
   };
-  const states = model.encode(scope, encoderInputsOf(feeds)).reshape([-1, model.hidden]).gather(index);
-  return { logits: model.predict(scope, states), targets, weights };
+  const inputs = encoderInputsOf(feeds);
+  const states = model.encode(scope, inputs).reshape([-1, model.hidden]).gather(index);
+  const slots = slotScope(scope, inputs.ids.shape as [number, number], index);
+  return { logits: model.predict(slots, states), targets, weights };
 }

@@ -8,7 +8,7 @@
 import { ConfigError } from "@cloze/errors";
 import { crossEntropy, type Tensor } from "@cloze/graph";
 import type { TokenBatch } from "@cloze/tokenizer";
-import { encoderInputsOf } from "@cloze/nn";
+import { encoderInputsOf, slotScope } from "@cloze/nn";
 import { encoderFeeds } from "./batch-feeds.ts";
 import type { Objective, Prepared, Rows } from "./objective.ts";
 import { slotFeeds } from "./slots.ts";
@@ -43,8 +43,9 @@ export function sentencePairObjective(
         readonly "slots.target": Tensor<"i32">;
         readonly "slots.weight": Tensor<"f32">;
       };
-      const first = model.encode(scope, encoderInputsOf(feeds)).reshape([-1, model.hidden]).gather(index);
-      const logits = model.relate(scope, first);
+      const inputs = encoderInputsOf(feeds);
+      const first = model.encode(scope, inputs).reshape([-1, model.hidden]).gather(index);
+      const logits = model.relate(slotScope(scope, inputs.ids.shape as [number, number], index), first);
       const predictions = logits.argMax(-1);
       const weight = weights.sum();
       return {

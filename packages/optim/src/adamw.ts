@@ -8,7 +8,7 @@
  * relative.
  */
 import { adamwStep, type Tensor } from "@cloze/graph";
-import { hostScalar, type Optimizer } from "./optimizer.ts";
+import { factsOf, hostScalar, type Optimizer } from "./optimizer.ts";
 import { adamSettings, checkUpdate, type AdamWOptions } from "./adam-options.ts";
 import { groupOf } from "./parameter-group.ts";
 
@@ -22,9 +22,9 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
 
   return {
     name: "adamw",
-    stateNames: (parameters) => [...parameters].flatMap(([name]) => [`adamw.m.${name}`, `adamw.v.${name}`]),
+    stateNames: (parameters) => [...parameters].flatMap(({ name }) => [`adamw.m.${name}`, `adamw.v.${name}`]),
 
-    trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
+    trains: (parameter) => groupOf(decays.groups, parameter).frozen !== true,
 
     update({ graph, parameters, gradients, gradScale }) {
       const scalar = (name: string): Tensor<"f32"> => graph.input(`optim.${name}`, "f32", []);
@@ -33,10 +33,11 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
       const epsHat = scalar("epsHat");
       const state: Tensor<"f32">[] = [];
       const updates: Record<string, Tensor<"f32">> = {};
-      for (const [name, { tensor }] of parameters) {
+      for (const [name, parameter] of parameters) {
+        const { tensor } = parameter;
         const gradient = gradients.get(name);
         if (gradient === undefined) continue;
-        const group = groupOf(decays.groups, name, tensor.shape);
+        const group = groupOf(decays.groups, factsOf(name, parameter));
         const { lrScale = 1 } = group;
         const decay = decays.of(graph, group);
         const m = graph.input(`adamw.m.${name}`, "f32", tensor.shape);

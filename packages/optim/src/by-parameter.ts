@@ -4,16 +4,12 @@
  * groups does the work of two.
  */
 import { ConfigError } from "@cloze/errors";
-import type { Shape } from "@cloze/graph";
-import type { Optimizer } from "./optimizer.ts";
+import { factsOf, type Optimizer } from "./optimizer.ts";
+import { isSelected, type ParameterFacts, type Selection } from "./parameter.ts";
 
-export interface OptimizerRule {
-  /** Regular expression over the name. Absent: every name. */
-  readonly name?: string;
+export interface OptimizerRule extends Selection {
   /** Regular expression over the name. The rule excludes matching names. */
   readonly without?: string;
-  readonly minRank?: number;
-  readonly maxRank?: number;
   readonly optimizer: Optimizer;
   /** Factor of the learning rate. Default 1. */
   readonly lrScale?: number;
@@ -33,13 +29,10 @@ export function byParameter(rules: readonly OptimizerRule[]): Optimizer {
       `byParameter: expected optimizers of different kinds, got ${twice} twice. Give one of them parameter ` +
         "groups instead.",
     );
-  const ruleOf = (name: string, shape: Shape): OptimizerRule => {
+  const ruleOf = (parameter: ParameterFacts): OptimizerRule => {
+    const { name, shape } = parameter;
     const found = rules.find(
-      (r) =>
-        (r.name === undefined || new RegExp(r.name).test(name)) &&
-        (r.without === undefined || !new RegExp(r.without).test(name)) &&
-        shape.length >= (r.minRank ?? 0) &&
-        shape.length <= (r.maxRank ?? Infinity),
+      (rule) => isSelected(rule, parameter) && (rule.without === undefined || !new RegExp(rule.without).test(name)),
     );
     if (found === undefined)
       throw new ConfigError(
@@ -52,15 +45,13 @@ export function byParameter(rules: readonly OptimizerRule[]): Optimizer {
     name: names.join("+"),
     stateNames: (parameters) => {
       const all = [...parameters];
-      return rules.flatMap((rule) =>
-        rule.optimizer.stateNames(all.filter(([name, shape]) => ruleOf(name, shape) === rule)),
-      );
+      return rules.flatMap((rule) => rule.optimizer.stateNames(all.filter((parameter) => ruleOf(parameter) === rule)));
     },
-    trains: (name, shape) => ruleOf(name, shape).optimizer.trains?.(name, shape) ?? true,
+    trains: (parameter) => ruleOf(parameter).optimizer.trains?.(parameter) ?? true,
     update(inputs) {
       const made = rules.map((rule) => {
         const parameters = new Map(
-          [...inputs.parameters].filter(([name, { tensor }]) => ruleOf(name, tensor.shape) === rule),
+          [...inputs.parameters].filter(([name, parameter]) => ruleOf(factsOf(name, parameter)) === rule),
         );
         return rule.optimizer.update({ ...inputs, parameters });
       });
@@ -78,23 +69,23 @@ export function byParameter(rules: readonly OptimizerRule[]): Optimizer {
 }
 
 /**
- * Muon's usual division: matrices of hidden layers go to Muon; embeddings, heads and vectors go to the other optimizer.
+ * Muon's usual division: matrices of layers go to Muon; tables, heads and vectors go to the other optimizer.
  */
 export function muonRules({
   matrices,
   rest,
-  without = "embed|(^|\\.)(lm_)?head\\.|cls\\.|decoder|classifier|qa_outputs|pooler",
+  without,
   lrScale = 1,
 }: {
   readonly matrices: Optimizer;
   readonly rest: Optimizer;
-  /** Regular expression over the names of matrices outside the hidden layers. */
+  /** Regular expression over the names of further parameters for the other optimizer. */
   readonly without?: string;
   /** Learning rate of the other optimizer, as a multiple of Muon's rate. Default 1. */
   readonly lrScale?: number;
 }): readonly OptimizerRule[] {
   return [
-    { minRank: 2, maxRank: 2, without, optimizer: matrices },
+    { kinds: ["matrix"], minRank: 2, maxRank: 2, ...(without !== undefined && { without }), optimizer: matrices },
     { optimizer: rest, lrScale },
   ];
 }

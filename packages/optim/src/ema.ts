@@ -31,7 +31,7 @@ export function ema(optimizer: Optimizer, { decay = 0.999 }: EmaOptions = {}): O
     averageOf: stateOf,
     stateNames(parameters) {
       const all = [...parameters];
-      return [...optimizer.stateNames(all), ...all.map(([name]) => stateOf(name)), "ema.count"];
+      return [...optimizer.stateNames(all), ...all.map(({ name }) => stateOf(name)), "ema.count"];
     },
     update(inputs) {
       const { graph, parameters } = inputs;

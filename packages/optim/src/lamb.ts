@@ -12,7 +12,7 @@
  */
 import type { Tensor } from "@cloze/graph";
 import { adamSettings, checkUpdate, type AdamWOptions } from "./adam-options.ts";
-import { hostScalar, type Optimizer } from "./optimizer.ts";
+import { factsOf, hostScalar, type Optimizer } from "./optimizer.ts";
 import { groupOf } from "./parameter-group.ts";
 
 /** The optimizer. Defaults for BERT: beta1 0.9, beta2 0.999, eps 1e-6, weightDecay 0.01. */
@@ -26,9 +26,9 @@ export function lamb(options: AdamWOptions = {}): Optimizer {
 
   return {
     name: "lamb",
-    stateNames: (parameters) => [...parameters].flatMap(([name]) => [`lamb.m.${name}`, `lamb.v.${name}`]),
+    stateNames: (parameters) => [...parameters].flatMap(({ name }) => [`lamb.m.${name}`, `lamb.v.${name}`]),
 
-    trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
+    trains: (parameter) => groupOf(decays.groups, parameter).frozen !== true,
 
     update({ graph, parameters, gradients, gradScale }) {
       const scalar = (name: string): Tensor<"f32"> => graph.input(`lamb.${name}`, "f32", []);
@@ -38,10 +38,11 @@ export function lamb(options: AdamWOptions = {}): Optimizer {
       const norm = (x: Tensor<"f32">): Tensor<"f32"> => x.square().sum().sqrt();
       const state: Tensor<"f32">[] = [];
       const updates: Record<string, Tensor<"f32">> = {};
-      for (const [name, { tensor: p }] of parameters) {
+      for (const [name, parameter] of parameters) {
+        const { tensor: p } = parameter;
         const raw = gradients.get(name);
         if (raw === undefined) continue;
-        const group = groupOf(decays.groups, name, p.shape);
+        const group = groupOf(decays.groups, factsOf(name, parameter));
         const { lrScale = 1 } = group;
         const decay = decays.of(graph, group);
         const m = graph.input(`lamb.m.${name}`, "f32", p.shape);

@@ -7,8 +7,8 @@
  *
  * Options: Polar Express instead of the fixed coefficients. NorMuon, which divides each row of O by the root of the
  * running mean of its squares and then restores the norm of O. Cautious decay, which decays an element only where the
- * decay has the direction of the step. `split`, for parameters that hold several matrices one below the other (q, k and
- * v in one); each matrix is orthogonalised alone.
+ * decay has the direction of the step. A parameter that holds several matrices one below the other (q, k and v in one)
+ * has each matrix orthogonalised alone.
  *
  * State: `muon.m.<parameter>`, and with NorMuon `muon.v.<parameter>` [rows, 1]. Feeds, f32 `[]`: `muon.lr`,
  * `muon.momentum`. Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; Li et al.
@@ -16,11 +16,12 @@
  * arXiv:2510.12402 (cautious decay).
  */
 import { ConfigError } from "@cloze/errors";
-import { newtonSchulz, polarExpress, type Shape, type Tensor } from "@cloze/graph";
+import { newtonSchulz, polarExpress, type Tensor } from "@cloze/graph";
 import { atStep, linearSchedule, type Scheduled } from "@cloze/schedule";
 import { checkUpdate } from "./adam-options.ts";
 import { decayOf } from "./decay.ts";
-import { hostScalar, type Optimizer } from "./optimizer.ts";
+import { factsOf, hostScalar, type Optimizer } from "./optimizer.ts";
+import type { ParameterFacts } from "./parameter.ts";
 import { groupOf, type ParameterGroup } from "./parameter-group.ts";
 
 export interface MuonOptions {
@@ -40,7 +41,10 @@ export interface MuonOptions {
   readonly cautious?: boolean;
   /** Parameter groups of the caller, instead of `weightDecay`. */
   readonly groups?: readonly ParameterGroup[];
-  /** Parameters that hold `parts` matrices of equal size one below the other, by a regular expression over the name. */
+  /**
+   * Parameters that hold `parts` matrices of equal size one below the other, by a regular expression over the name.
+   * Default: as each parameter says of itself (`stacked`).
+   */
   readonly split?: readonly { readonly name: string; readonly parts: number }[];
 }
 
@@ -70,20 +74,22 @@ export function muon(options: MuonOptions = {}): Optimizer {
   return {
     name: "muon",
     stateNames: (parameters) =>
-      [...parameters].flatMap(([name]) => [`muon.m.${name}`, ...(rowBeta === undefined ? [] : [`muon.v.${name}`])]),
+      [...parameters].flatMap(({ name }) => [`muon.m.${name}`, ...(rowBeta === undefined ? [] : [`muon.v.${name}`])]),
 
-    trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
+    trains: (parameter) => groupOf(decays.groups, parameter).frozen !== true,
 
     update({ graph, parameters, gradients, gradScale }) {
       const lr = graph.input("muon.lr", "f32", []);
       const mu = graph.input("muon.momentum", "f32", []);
       const state: Tensor<"f32">[] = [];
       const updates: Record<string, Tensor<"f32">> = {};
-      for (const [name, { tensor: p }] of parameters) {
+      for (const [name, parameter] of parameters) {
+        const { tensor: p } = parameter;
+        const facts = factsOf(name, parameter);
         const raw = gradients.get(name);
         if (raw === undefined) continue;
-        const parts = partsOf(name, p.shape, split);
-        const group = groupOf(decays.groups, name, p.shape);
+        const parts = partsOf(facts, split);
+        const group = groupOf(decays.groups, facts);
         const { lrScale = 1 } = group;
         const decay = decays.of(graph, group);
         const m = graph.input(`muon.m.${name}`, "f32", p.shape);
@@ -134,12 +140,12 @@ export function muon(options: MuonOptions = {}): Optimizer {
   };
 }
 
-function partsOf(name: string, shape: Shape, split: NonNullable<MuonOptions["split"]>): number {
+function partsOf({ name, shape, stacked: own = 1 }: ParameterFacts, split: NonNullable<MuonOptions["split"]>): number {
   if (shape.length !== 2)
     throw new ConfigError(
       `muon: expected a matrix, got "${name}" [${shape.join(", ")}]. Give it to another optimizer with byParameter.`,
     );
-  const parts = split.find((rule) => new RegExp(rule.name).test(name))?.parts ?? 1;
+  const parts = split.find((rule) => new RegExp(rule.name).test(name))?.parts ?? own;
   if (!(Number.isInteger(parts) && parts >= 1 && (shape[0] as number) % parts === 0))
     throw new ConfigError(
       `muon: expected "${name}" [${shape.join(", ")}] to be of ${parts} equal parts one below the other. Mend split.`,

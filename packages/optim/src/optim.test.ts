@@ -4,7 +4,8 @@ import { accumulate, accumulators } from "./accumulate.ts";
 import { adamw } from "./adamw.ts";
 import { clipScale } from "./clip.ts";
 import { gradients } from "./optimizer.ts";
-import { decayGroups, depthOf, groupOf, layerGroups } from "./parameter-group.ts";
+import type { ParameterFacts } from "./parameter.ts";
+import { decayGroups, groupOf, layerGroups } from "./parameter-group.ts";
 
 describe("clipScale", () => {
   const graph = new Graph();
@@ -43,36 +44,39 @@ describe("clipScale", () => {
 describe("parameter groups", () => {
   it("do not decay vectors", () => {
     const groups = decayGroups(0.1);
-    expect(groupOf(groups, "dense.bias", [4]).weightDecay).toBe(0);
-    expect(groupOf(groups, "LayerNorm.weight", [4]).weightDecay).toBe(0);
-    expect(groupOf(groups, "dense.weight", [4, 4]).weightDecay).toBe(0.1);
+    expect(groupOf(groups, { name: "dense.bias", shape: [4] }).weightDecay).toBe(0);
+    expect(groupOf(groups, { name: "LayerNorm.weight", shape: [4] }).weightDecay).toBe(0);
+    expect(groupOf(groups, { name: "dense.weight", shape: [4, 4] }).weightDecay).toBe(0.1);
+    // A bias of rank 2, as XLNet has it, says what it is.
+    expect(groupOf(groups, { name: "r_w_bias", shape: [4, 2], kind: "vector" }).weightDecay).toBe(0);
   });
 
   it("by layer: the rate falls with depth, vectors do not decay, what is frozen is said so", () => {
-    const names = [
-      "bert.embeddings.LayerNorm.weight",
-      "bert.encoder.layer.0.output.dense.weight",
-      "bert.encoder.layer.10.output.dense.bias",
-      "bert.encoder.layer.1.output.dense.weight",
-      "classifier.weight",
+    const parameters: readonly ParameterFacts[] = [
+      { name: "bert.embeddings.LayerNorm.weight", shape: [2], depth: 0 },
+      { name: "bert.encoder.layer.0.output.dense.weight", shape: [2, 2], depth: 1 },
+      { name: "bert.encoder.layer.10.output.dense.bias", shape: [2], depth: 11 },
+      { name: "bert.encoder.layer.1.output.dense.weight", shape: [2, 2], depth: 2 },
+      { name: "classifier.weight", shape: [2, 2] },
     ];
-    const groups = layerGroups(names, { weightDecay: 0.1, lrDecay: 0.5, freeze: 1 });
-    const of = (i: number, rank: number): unknown =>
-      groupOf(groups, names[i] as string, new Array<number>(rank).fill(2));
-    expect(of(0, 1)).toMatchObject({ frozen: true });
-    expect(of(1, 2)).toMatchObject({ frozen: true });
-    expect(of(2, 1)).toMatchObject({ weightDecay: 0, lrScale: 0.5 });
-    expect(of(3, 2)).toMatchObject({ weightDecay: 0.1, lrScale: 0.5 ** 10 });
-    expect(of(4, 2)).toMatchObject({ weightDecay: 0.1, lrScale: 1 });
-    expect(names.map((name) => depthOf(name, 11))).toEqual([0, 1, 11, 2, 12]);
-    expect(() => layerGroups(names, { weightDecay: 0, freeze: 12 })).toThrow(
+    const groups = layerGroups(parameters, { weightDecay: 0.1, lrDecay: 0.5, freeze: 1 });
+    expect(parameters.map((parameter) => groupOf(groups, parameter))).toMatchObject([
+      { frozen: true },
+      { frozen: true },
+      { weightDecay: 0, lrScale: 0.5 },
+      { weightDecay: 0.1, lrScale: 0.5 ** 10 },
+      { weightDecay: 0.1, lrScale: 1 },
+    ]);
+    expect(() => layerGroups(parameters, { weightDecay: 0, freeze: 12 })).toThrow(
       /freeze from 0 \(the embeddings\) to 11 \(all layers\), got 12/,
     );
-    expect(() => layerGroups(names, { weightDecay: 0, lrDecay: 0 })).toThrow(/lrDecay above 0/);
+    expect(() => layerGroups(parameters, { weightDecay: 0, lrDecay: 0 })).toThrow(/lrDecay above 0/);
   });
 
   it("are an error for a parameter without one", () => {
-    expect(() => groupOf([{ minRank: 2, weightDecay: 0.1 }], "dense.bias", [4])).toThrow(/none for "dense.bias" \[4\]/);
+    expect(() => groupOf([{ minRank: 2, weightDecay: 0.1 }], { name: "dense.bias", shape: [4] })).toThrow(
+      /none for "dense.bias" \[4\]/,
+    );
   });
 });
 

@@ -3,15 +3,27 @@
  * (learning rate, bias correction) is a feed that the host computes. A value that must survive a step (moments) is
  * declared state with its own name.
  */
-import type { Graph, HostTensor, Shape, Tensor } from "@cloze/graph";
+import type { Graph, HostTensor, Tensor } from "@cloze/graph";
 import { grad, pullback } from "@cloze/graph";
 import type { Progress } from "@cloze/schedule";
+import type { ParameterFacts } from "./parameter.ts";
 
 /** Tensors by parameter name. */
 export type ByName = ReadonlyMap<string, Tensor<"f32">>;
 
 /** Parameters by name, as `scope.parameters` holds them. */
-export type Parameters = ReadonlyMap<string, { readonly tensor: Tensor<"f32"> }>;
+export type Parameters = ReadonlyMap<string, StepParameter>;
+
+export interface StepParameter extends Partial<ParameterFacts> {
+  readonly tensor: Tensor<"f32">;
+}
+
+/** The facts of a parameter in a step. */
+export const factsOf = (name: string, parameter: StepParameter): ParameterFacts => ({
+  ...parameter,
+  name,
+  shape: parameter.tensor.shape,
+});
 
 export interface UpdateInputs {
   readonly graph: Graph;
@@ -35,12 +47,12 @@ export interface Update {
 export interface Optimizer {
   readonly name: string;
   /**
-   * Names of the state of these parameters (name and shape), in order. A checkpoint of the optimizer holds this state.
+   * Names of the state of these parameters, in order. A checkpoint of the optimizer holds this state.
    */
-  stateNames(parameters: Iterable<readonly [name: string, shape: Shape]>): readonly string[];
+  stateNames(parameters: Iterable<ParameterFacts>): readonly string[];
   update(inputs: UpdateInputs): Update;
   /** False for a frozen parameter, which gets no gradient. Absent: all parameters train. */
-  trains?(name: string, shape: Shape): boolean;
+  trains?(parameter: ParameterFacts): boolean;
   /**
    * The state that is an average of a parameter, to evaluate and save beside the parameter (see `ema`). Absent: there
    * is no average.

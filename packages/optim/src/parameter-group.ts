@@ -8,13 +8,9 @@
  * section 3.2 ("discriminative fine-tuning"); the factor by layer comes from ELECTRA and BEiT.
  */
 import { ConfigError } from "@cloze/errors";
-import type { Shape } from "@cloze/graph";
+import { isSelected, type ParameterFacts, type Selection } from "./parameter.ts";
 
-export interface ParameterGroup {
-  /** Regular expression over the name. Absent: every name. */
-  readonly name?: string;
-  readonly minRank?: number;
-  readonly maxRank?: number;
+export interface ParameterGroup extends Selection {
   readonly weightDecay: number;
   /** Factor of the learning rate. Default 1. */
   readonly lrScale?: number;
@@ -22,34 +18,21 @@ export interface ParameterGroup {
   readonly frozen?: true;
 }
 
+const VECTORS: Selection = { kinds: ["vector"] };
+
 /** The usual two groups: no decay on vectors (biases, norm weights), `weightDecay` on matrices and tables. */
 export function decayGroups(weightDecay: number): readonly ParameterGroup[] {
-  return [{ maxRank: 1, weightDecay: 0 }, { weightDecay }];
+  return [{ ...VECTORS, weightDecay: 0 }, { weightDecay }];
 }
 
-export function groupOf(groups: readonly ParameterGroup[], name: string, shape: Shape): ParameterGroup {
-  const found = groups.find(
-    (g) =>
-      (g.name === undefined || new RegExp(g.name).test(name)) &&
-      shape.length >= (g.minRank ?? 0) &&
-      shape.length <= (g.maxRank ?? Infinity),
-  );
+export function groupOf(groups: readonly ParameterGroup[], parameter: ParameterFacts): ParameterGroup {
+  const found = groups.find((group) => isSelected(group, parameter));
   if (found === undefined)
     throw new ConfigError(
-      `parameter groups: expected one for every parameter, got none for "${name}" [${shape.join(", ")}]. End the ` +
-        "list with a group without conditions.",
+      `parameter groups: expected one for every parameter, got none for "${parameter.name}" ` +
+        `[${parameter.shape.join(", ")}]. End the list with a group without conditions.`,
     );
   return found;
-}
-
-/**
- * The depth of a parameter, by its name: 0 for the embeddings, 1 to `layers` for the layers, layers + 1 for everything
- * above.
- */
-export function depthOf(name: string, layers: number): number {
-  const layer = /(?:^|\.)layers?\.(\d+)\./.exec(name)?.[1];
-  if (layer !== undefined) return Number(layer) + 1;
-  return /(?:^|\.)embeddings\./.test(name) ? 0 : layers + 1;
 }
 
 export interface LayerGroupOptions {
@@ -65,40 +48,35 @@ export interface LayerGroupOptions {
 }
 
 /**
- * Groups by depth for parameters of these names (of a BERT-like encoder, `….embeddings.…` and `….layer.N.…`).
+ * Groups by depth for these parameters: from the embeddings to what is above the layers.
  *
  * @example
- * const embeddings = "bert.embeddings.word_embeddings.weight";
- * const names = [embeddings, "bert.encoder.layer.0.output.dense.weight", "classifier.weight"];
- * const groups = layerGroups(names, { weightDecay: 0, lrDecay: 0.5 });
+ * const shape = [4, 4];
+ * const parameters = [{ name: "words", shape, depth: 0 }, { name: "dense", shape, depth: 1 }, { name: "top", shape }];
+ * const groups = layerGroups(parameters, { weightDecay: 0, lrDecay: 0.5 });
  * groups.map(({ lrScale }) => lrScale)  // => [0.25, 0.25, 0.5, 0.5, 1, 1]
  */
 export function layerGroups(
-  names: Iterable<string>,
+  parameters: Iterable<ParameterFacts>,
   { weightDecay, lrDecay = 1, freeze }: LayerGroupOptions,
 ): readonly ParameterGroup[] {
   if (!(lrDecay > 0 && lrDecay <= 1))
     throw new ConfigError(`layer groups: expected lrDecay above 0 and at most 1, got ${lrDecay}.`);
-  const all = [...names];
-  const layers = all.reduce((n, name) => Math.max(n, Number(/(?:^|\.)layers?\.(\d+)\./.exec(name)?.[1] ?? -1) + 1), 0);
+  const depths = new Set([...parameters].map(({ depth = Infinity }) => depth));
+  const layers = Math.max(0, ...[...depths].filter(Number.isFinite));
   if (freeze !== undefined && !(Number.isSafeInteger(freeze) && freeze >= 0 && freeze <= layers))
     throw new ConfigError(
       `layer groups: expected freeze from 0 (the embeddings) to ${layers} (all layers), got ${freeze}.`,
     );
-  const byDepth = new Map<number, string[]>();
-  for (const name of all) {
-    const depth = depthOf(name, layers);
-    byDepth.set(depth, [...(byDepth.get(depth) ?? []), name]);
-  }
-  return [...byDepth]
-    .sort(([a], [b]) => a - b)
-    .flatMap(([depth, members]): ParameterGroup[] => {
-      const name = `^(?:${members.map((member) => member.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})$`;
-      if (freeze !== undefined && depth <= freeze) return [{ name, weightDecay: 0, frozen: true }];
-      const lrScale = lrDecay ** (layers + 1 - depth);
+  return [...depths]
+    .sort((a, b) => a - b)
+    .flatMap((depth): ParameterGroup[] => {
+      const at: Selection = { depths: [depth, depth] };
+      if (freeze !== undefined && depth <= freeze) return [{ ...at, weightDecay: 0, frozen: true }];
+      const lrScale = lrDecay ** (layers + 1 - Math.min(depth, layers + 1));
       return [
-        { name, maxRank: 1, weightDecay: 0, lrScale },
-        { name, weightDecay, lrScale },
+        { ...at, ...VECTORS, weightDecay: 0, lrScale },
+        { ...at, weightDecay, lrScale },
       ];
     });
 }

@@ -85,7 +85,10 @@ describe("adamw", () => {
     });
     const state: Record<string, ArrayLike<number>> = {
       ...golden.start,
-      ...zeroState(moments, optimizer.stateNames([...parameters].map(([name, { tensor }]) => [name, tensor.shape]))),
+      ...zeroState(
+        moments,
+        optimizer.stateNames([...parameters].map(([name, { tensor }]) => ({ name, shape: tensor.shape }))),
+      ),
     };
 
     golden.steps.forEach(({ lr, weight, norm: expected, gradientSums, parameters: after }, i) => {
@@ -133,7 +136,10 @@ describe("adamw", () => {
     });
     const state: Record<string, ArrayLike<number>> = {
       ...golden.start,
-      ...zeroState(moments, optimizer.stateNames([...parameters].map(([name, { tensor }]) => [name, tensor.shape]))),
+      ...zeroState(
+        moments,
+        optimizer.stateNames([...parameters].map(([name, { tensor }]) => ({ name, shape: tensor.shape }))),
+      ),
       ...zeroState(acc.state, [...[...parameters.keys()].map((name) => `grad.${name}`), "sum.loss", "sum.weight"]),
     };
 

@@ -2,7 +2,16 @@
 // and `byParameter` with `muonRules`.
 import { Graph, interpret, program, type Tensor } from "@cloze/graph";
 import { describe, expect, it } from "vitest";
-import { adamw, byParameter, lamb, muon, muonRules, stableAdamw, type Optimizer } from "../src/index.ts";
+import {
+  adamw,
+  byParameter,
+  lamb,
+  muon,
+  muonRules,
+  stableAdamw,
+  type Optimizer,
+  type ParameterFacts,
+} from "../src/index.ts";
 
 type Matrix = number[][];
 const zip = (a: Matrix, b: Matrix, f: (x: number, y: number) => number): Matrix =>
@@ -65,7 +74,7 @@ function run(optimizer: Optimizer, updates: number, gradScale = 0.5): Record<Nam
     outputs: {},
     updates: made.updates,
   });
-  expect([...optimizer.stateNames(names.map((name) => [name, SHAPES[name]]))].sort()).toEqual(
+  expect([...optimizer.stateNames(names.map((name) => ({ name, shape: SHAPES[name] })))].sort()).toEqual(
     made.state.map((x) => (x.attrs as { readonly name: string }).name).sort(),
   );
   const state: Record<string, ArrayLike<number>> = Object.fromEntries(
@@ -304,19 +313,19 @@ describe("decay over the run", () => {
 
 describe("byParameter", () => {
   const rules = muonRules({ matrices: muon(), rest: adamw({ weightDecay: 0 }), lrScale: 0.1 });
-  const shapes: readonly (readonly [string, readonly number[]])[] = [
-    ["esm.embeddings.word_embeddings.weight", [33, 8]],
-    ["esm.encoder.layer.0.output.dense.weight", [8, 8]],
-    ["esm.encoder.layer.0.output.dense.bias", [8]],
-    ["lm_head.dense.weight", [8, 8]],
+  const parameters: readonly ParameterFacts[] = [
+    { name: "esm.embeddings.word_embeddings.weight", shape: [33, 8], kind: "table", depth: 0 },
+    { name: "esm.encoder.layer.0.output.dense.weight", shape: [8, 8], kind: "matrix", depth: 1 },
+    { name: "esm.encoder.layer.0.output.dense.bias", shape: [8], kind: "vector", depth: 1 },
+    { name: "lm_head.dense.weight", shape: [8, 8], kind: "head" },
   ];
 
   it("gives matrices of hidden layers to Muon and the rest to AdamW, each with its own state and rate", () => {
     const optimizer = byParameter(rules);
     expect(optimizer.name).toBe("muon+adamw");
-    expect(optimizer.stateNames(shapes)).toEqual([
+    expect(optimizer.stateNames(parameters)).toEqual([
       "muon.m.esm.encoder.layer.0.output.dense.weight",
-      ...[shapes[0], shapes[2], shapes[3]].flatMap((entry) => [`adamw.m.${entry?.[0]}`, `adamw.v.${entry?.[0]}`]),
+      ...[0, 2, 3].flatMap((i) => [`adamw.m.${parameters[i]?.name}`, `adamw.v.${parameters[i]?.name}`]),
     ]);
     const scalars = optimizer.hostScalars(1, 0.05);
     expect([scalars["muon.lr"]?.data[0], scalars["optim.lr"]?.data[0]]).toEqual([
@@ -336,7 +345,7 @@ describe("byParameter", () => {
 
   it("refuses two of one kind, and a parameter without a rule", () => {
     expect(() => byParameter([{ name: "a", optimizer: adamw() }, { optimizer: adamw() }])).toThrow("got adamw twice");
-    expect(() => byParameter([{ name: "a", optimizer: adamw() }]).stateNames(shapes)).toThrow(
+    expect(() => byParameter([{ name: "a", optimizer: adamw() }]).stateNames(parameters)).toThrow(
       'got none for "esm.embeddings.word_embeddings.weight" [33, 8]',
     );
   });

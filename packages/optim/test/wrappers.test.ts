@@ -52,7 +52,7 @@ function stepper(optimizer: Optimizer, gradScale = 1, state?: Values): Stepper {
     outputs: {},
     updates: made.updates,
   });
-  const names = optimizer.stateNames(trained.map((name) => [name, shapes[name]]));
+  const names = optimizer.stateNames(trained.map((name) => ({ name, shape: shapes[name] })));
   expect([...names].sort()).toEqual(made.state.map((x) => (x.attrs as { readonly name: string }).name).sort());
   const now: Values = state ?? {
     ...Object.fromEntries(step.state.map((x) => [x.attrs.name, new Float64Array(x.shape.reduce((n, d) => n * d, 1))])),
@@ -218,7 +218,7 @@ describe("ema", () => {
       decay: 0.99,
     });
     expect(optimizer.name).toBe("muon+adamw, clipped at percentile 10 of 1000, ema 0.99");
-    expect(optimizer.stateNames([["layers.0.w", [2, 2]]])).toEqual([
+    expect(optimizer.stateNames([{ name: "layers.0.w", shape: [2, 2] }])).toEqual([
       "muon.m.layers.0.w",
       "clip.norms",
       "clip.count",

@@ -232,7 +232,7 @@ export async function fineTune<R extends object, O extends object>(
       until: { steps },
       objective: taskObjective(task as Task, examples.targets),
       optimizer: adamw({
-        groups: layerGroups(parameters.keys(), {
+        groups: layerGroups(parameters.values(), {
           weightDecay: options.weightDecay ?? 0.01,
           lrDecay: options.layerDecay ?? 1,
           ...(options.freeze !== undefined && { freeze: options.freeze }),

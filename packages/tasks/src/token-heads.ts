@@ -8,7 +8,7 @@
  * padding, so the length of a row does not change it.
  */
 import { crossEntropy, type Tensor } from "@cloze/graph";
-import type { EncoderInputs, Scope, SpanModel, TokenClassifier } from "@cloze/nn";
+import { slotScope, type EncoderInputs, type Scope, type SpanModel, type TokenClassifier } from "@cloze/nn";
 import type { ModelParts } from "@cloze/objective";
 import { eachTarget, f32Feed, i32Feed } from "./sequence-head.ts";
 import type { Head, TaskPart } from "./task.ts";
@@ -20,6 +20,8 @@ function statesOf(scope: Scope, model: ModelParts[TaskPart], inputs: EncoderInpu
   return model.encode(scope, inputs).reshape([-1, model.hidden]);
 }
 
+const slotsOf = (scope: Scope, { ids }: EncoderInputs): Scope => slotScope(scope, ids.shape as [number, number]);
+
 /** Head for tags. `weights`: by tag. */
 export function tagsHead(tags: number, weights?: readonly number[]): Head {
   return {
@@ -28,7 +30,7 @@ export function tagsHead(tags: number, weights?: readonly number[]): Head {
     perToken: true,
     logits: (scope, model, inputs) =>
       (model as TokenClassifier)
-        .classifyTokens(scope, statesOf(scope, model, inputs), tags)
+        .classifyTokens(slotsOf(scope, inputs), statesOf(scope, model, inputs), tags)
         .reshape([...inputs.ids.shape, tags]),
     targetFeeds(batch, targetOf) {
       const shape = [batch.rows * batch.length];
@@ -64,7 +66,9 @@ export const spanHead: Head = {
   width: 2,
   perToken: true,
   logits: (scope, model, inputs) =>
-    (model as SpanModel).markSpan(scope, statesOf(scope, model, inputs)).reshape([...inputs.ids.shape, 2]),
+    (model as SpanModel)
+      .markSpan(slotsOf(scope, inputs), statesOf(scope, model, inputs))
+      .reshape([...inputs.ids.shape, 2]),
   targetFeeds(batch, targetOf) {
     const start = new Int32Array(batch.rows);
     const end = new Int32Array(batch.rows);

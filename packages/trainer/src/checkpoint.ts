@@ -157,11 +157,19 @@ export async function loadTrainerState(
       `expected the scales of two steps, got ${JSON.stringify(json.lossScale).slice(0, 80)}. Was the file ` +
         "edited? Resume from the checkpoint before it.",
     );
+  const { draws = "part" } = json;
+  if (draws !== "part" && draws !== "row")
+    throw new FormatError(
+      path,
+      "draws",
+      `expected "row" or "part", got ${JSON.stringify(draws)}. Was it saved by a newer version of cloze? Update, or ` +
+        "use its weights as --from.",
+    );
   const { tensors } = await readSafetensors(join(dir, "optimizer.safetensors"));
   const optimizer: Record<string, HostTensor> = {};
   for (const [name, { dtype, shape, data }] of tensors)
     optimizer[name] = { dtype: "f32", shape, data: toFloat32(dtype, data) };
-  return { optimizer, state: json as TrainerState };
+  return { optimizer, state: { ...(json as TrainerState), draws } };
 }
 
 const isLossScales = (value: unknown): boolean =>

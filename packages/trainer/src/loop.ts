@@ -23,6 +23,7 @@ import { isSpent, rateFactor, shareOf, type Spent, type Until } from "./budget.t
 import { isOver, judge, resumedBest, type BestCheckpoint, type BestRule } from "./best.ts";
 import { checkpointsFolder, checkResumable, saveStep } from "./checkpoint.ts";
 import { firstNonFinite } from "./diagnose.ts";
+import { drawsOf } from "./draws.ts";
 import type { Evaluation, EvaluationNumbers, EvaluationResult } from "./evaluate.ts";
 import { LateLossScale } from "./late-loss-scale.ts";
 import { MetricsLog, readMetrics, type MetricsRow } from "./log/metrics-log.ts";
@@ -227,6 +228,7 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
       parts: doneParts,
       ...(options.stages && { stage: inForce.values }),
       ...settings,
+      draws: drawsOf(resume),
       elapsedSeconds: elapsed(),
       ...(scales ? { lossScale: scales.saved } : {}),
       ...(evaluation ? { evalLoss: evaluation.loss } : {}),
@@ -395,7 +397,7 @@ async function numericError(
       session,
       { ...options, ...prepared.stage },
       types,
-      partFeeds(options, failed, micro),
+      partFeeds(failed, micro),
     );
   const where = culprit
     ? `first in ${culprit.layer} (${culprit.op})`

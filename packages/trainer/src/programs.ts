@@ -7,12 +7,13 @@
  */
 import { ProgramCache, type Executable, type Plan, type Session } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
-import { RANDOM_KEY, type FeedTypes } from "@cloze/nn";
+import type { FeedTypes } from "@cloze/nn";
 import { feedTypes, shareFeeds, type Prepared } from "@cloze/objective";
 import type { LossScale } from "@cloze/optim";
 import { atStep, type Progress } from "@cloze/schedule";
 import type { TokenBatch } from "@cloze/tokenizer";
 import { firstAverages } from "./averages.ts";
+import { drawFeed, drawsOf } from "./draws.ts";
 import { scalar } from "./evaluate.ts";
 import { stagesOf, type Stage, type Stages } from "./stages.ts";
 import { checkOptimizerState, initialState } from "./state.ts";
@@ -23,6 +24,7 @@ import {
   hasLossScale,
   resetProgram,
   stepProgram,
+  traceLoss,
   type TrainSetup,
 } from "./train-programs.ts";
 
@@ -31,8 +33,6 @@ export interface PreparedStep {
   readonly tokens: number;
   readonly stage: Stage;
   readonly progress: Progress;
-  /** Number of this step's first part, counted over the run. */
-  readonly firstPart: number;
 }
 
 interface PreparedPart {
@@ -54,26 +54,36 @@ export function prepareStep(
   step: number,
   { progress = atStep(step), firstPart }: StepPlace = {},
 ): Promise<PreparedStep> {
-  return prepareParts(stagesOf(options).at(progress), options.seed, progress, firstPart);
+  return prepareParts(options, stagesOf(options).at(progress), progress, firstPart);
 }
 
-async function prepareParts(stage: Stage, seed: number, progress: Progress, first?: number): Promise<PreparedStep> {
+async function prepareParts(
+  { seed, resume }: Pick<StepOptions, "seed" | "resume">,
+  stage: Stage,
+  progress: Progress,
+  first?: number,
+): Promise<PreparedStep> {
   const { batches, objective, accumulate } = stage;
   const { step } = progress;
   const firstPart = first ?? step * accumulate;
+  const draws = drawsOf(resume);
   const made: Prepared[] = [];
+  const keys: HostTensors[] = [];
   let tokens = 0;
+  let firstRow = 0;
   for (let part = firstPart; part < firstPart + accumulate; part++) {
     const batch = await batches.batchAt(part);
     made.push(objective.prepare(batch, { seed, step, evaluation: false, progress }));
+    keys.push(drawFeed(draws, { seed, step, part, firstRow, rows: batch.rows }));
     tokens += tokensIn(batch);
+    firstRow += batch.rows;
   }
   const shares = shareFeeds(made);
-  const parts = made.map(({ feeds }): PreparedPart => {
-    const prepared: Prepared = { feeds: { ...feeds, ...shares } };
+  const parts = made.map(({ feeds }, i): PreparedPart => {
+    const prepared: Prepared = { feeds: { ...feeds, ...shares, ...keys[i] } };
     return { prepared, types: feedTypes(prepared) };
   });
-  return { parts, tokens, stage, progress, firstPart };
+  return { parts, tokens, stage, progress };
 }
 
 const tokensIn = ({ sequences }: TokenBatch): number => sequences.reduce((n, s) => n + s.length, 0);
@@ -96,14 +106,15 @@ export async function planTraining(options: StepOptions): Promise<readonly StepP
   const programs = new Programs(options, 0);
   const plans: StepPlan[] = [];
   for (const stage of stagesOf(options).all) {
-    const made = await programs.plans(await firstOf(stage, options.seed));
+    const made = await programs.plans(await firstOf(options, stage));
     plans.push(...made.map((plan) => (options.stages === undefined ? plan : { ...plan, stage: stage.values })));
   }
   return plans;
 }
 
 /** Step 0 of a run that begins with this stage. */
-const firstOf = (stage: Stage, seed: number): Promise<PreparedStep> => prepareParts(stage, seed, { step: 0, share: 0 });
+const firstOf = (options: StepOptions, stage: Stage): Promise<PreparedStep> =>
+  prepareParts(options, stage, { step: 0, share: 0 });
 
 /** The values that are fixed when a step is called. */
 export interface StepCall {
@@ -115,20 +126,13 @@ export interface StepCall {
   readonly lossScale: LossScale | undefined;
 }
 
-/** The dropout key: the seed and the number of the part, so that each part of a step has its own dropout mask. */
-const randomKey = (seed: number, part: number): HostTensors => ({
-  [RANDOM_KEY]: { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, part >>> 0) },
-});
-
 /** The feeds of one part of a step, without the feeds of the update. */
 export function partFeeds(
-  { seed }: Pick<StepOptions, "seed">,
   { prepared, lossScale }: Pick<StepCall, "prepared" | "lossScale">,
   micro: number,
 ): HostTensors {
   return {
     ...(prepared.parts[micro] as PreparedPart).prepared.feeds,
-    ...randomKey(seed, prepared.firstPart + micro),
     ...scaleFeed(lossScale),
   };
 }
@@ -174,8 +178,9 @@ export class Programs {
     const { backend, weights, resume, optimizer } = this.#options;
     const programs = await this.#programsOf(first);
     this.trainedNames = Object.keys(weights).filter((name) => programs.some((p) => name in p.updates));
+    const { parameters } = traceLoss(this.#setupOf(first.stage), (first.parts[0] as PreparedPart).types);
     this.optimizerNames = optimizer.stateNames(
-      this.trainedNames.map((name) => [name, (weights[name] as HostTensor).shape]),
+      this.trainedNames.map((name) => parameters.get(name) ?? { name, shape: (weights[name] as HostTensor).shape }),
     );
     this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
     if (resume) checkOptimizerState(this.optimizerNames, resume.optimizer, resume.dir);
@@ -195,7 +200,7 @@ export class Programs {
     for (const stage of this.#stages.all) {
       if (seen.some((earlier) => same(earlier, stage))) continue;
       seen.push(stage);
-      const [{ types }] = (await firstOf(stage, this.#options.seed)).parts as readonly [PreparedPart];
+      const [{ types }] = (await firstOf(this.#options, stage)).parts as readonly [PreparedPart];
       programs.push(...this.#kindsOf(stage).map(({ kind }) => TRACES[kind](this.#setupOf(stage), types)));
     }
     return programs;
@@ -236,14 +241,11 @@ export class Programs {
     const single = stage.accumulate === 1;
     const executables = await Promise.all(parts.map(({ types }) => this.#made(single ? "step" : "part", stage, types)));
     const runs: Promise<HostTensors>[] = [];
-    if (single)
-      runs.push(session.run(executables[0] as Executable, { ...partFeeds(this.#options, step, 0), ...scalars }));
+    if (single) runs.push(session.run(executables[0] as Executable, { ...partFeeds(step, 0), ...scalars }));
     else {
       const apply = await this.#made("update", stage, first.types);
       if (hasLossScale(compute)) runs.push(session.run(await this.#made("reset", stage, first.types), {}));
-      executables.forEach((executable, micro) =>
-        runs.push(session.run(executable, partFeeds(this.#options, step, micro))),
-      );
+      executables.forEach((executable, micro) => runs.push(session.run(executable, partFeeds(step, micro))));
       runs.push(session.run(apply, scalars));
     }
     const done = Promise.all(runs).then((outs) =>

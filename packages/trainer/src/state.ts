@@ -24,11 +24,23 @@ export function initialState(programs: readonly Program[], weights: Weights, opt
 /** Throws FormatError if a resumed optimizer state lacks a tensor that the optimizer needs. */
 export function checkOptimizerState(names: readonly string[], state: HostTensors, dir: string): void {
   const missing = names.find((name) => !(name in state));
-  if (missing !== undefined)
+  if (missing === undefined) return;
+  const [, now, parameter] = /^(\w+)\.m\.(.+)$/.exec(missing) ?? [];
+  const before = Object.keys(state).flatMap((name) =>
+    name.endsWith(`.m.${parameter}`) ? [name.split(".")[0]] : [],
+  )[0];
+  if (parameter !== undefined && before !== undefined)
     throw new FormatError(
       dir,
       `optimizer.safetensors, tensor "${missing}"`,
-      "expected this optimizer state, got no such tensor. Was it saved by another optimizer? Start from the " +
+      `the run trained "${parameter}" by ${before}, and this version trains it by ${now}: parameters are now divided ` +
+        "by what they are, and no longer by their names, which were wrong for this model. Start a new run from the " +
         "weights alone with --from.",
     );
+  throw new FormatError(
+    dir,
+    `optimizer.safetensors, tensor "${missing}"`,
+    "expected this optimizer state, got no such tensor. Was it saved by another optimizer? Start from the " +
+      "weights alone with --from.",
+  );
 }

@@ -9,3 +9,4 @@ export { firstNonFinite, type Culprit } from "./diagnose.ts";
 export { stepProgram, type TrainSetup } from "./train-programs.ts";
 export type { ModelSource, Weights } from "./model-source.ts";
 export type { TrainerState } from "./trainer-state.ts";
+export { drawsOf } from "./draws.ts";

@@ -63,7 +63,10 @@ export interface TracedLoss extends Trace {
   readonly lossScale: Tensor<"f32"> | undefined;
 }
 
-/** Traces the loss over feeds of these types. The dropout key is the feed `random.key`, u32 [2] = (seed, part). */
+/**
+ * Traces the loss over feeds of these types. The dropout keys are the feed `random.key`: u32 [rows, 2], or where
+ * `types` does not name it one key for all rows, u32 [2].
+ */
 export function traceLoss(
   { source, objective, optimizer, compute }: Pick<TrainSetup, "source" | "objective" | "optimizer" | "compute">,
   types: FeedTypes,
@@ -72,7 +75,7 @@ export function traceLoss(
   const { graph, scope, feeds } = trace;
   const terms = objective.loss(scope, source.model, feeds);
   const { parameters } = scope;
-  const trained = new Map([...parameters].filter(([name, { shape }]) => optimizer.trains?.(name, shape) ?? true));
+  const trained = new Map([...parameters].filter(([, parameter]) => optimizer.trains?.(parameter) ?? true));
   return {
     ...trace,
     terms,

@@ -3,6 +3,8 @@ import type { LossScale } from "@cloze/optim";
 import type { BestSoFar } from "./best.ts";
 import type { Stage } from "./stages.ts";
 
+export type Draws = "row" | "part";
+
 /**
  * The state from which a resumed run continues. Every field except `elapsedSeconds` is a function of the configuration
  * and the seed.
@@ -23,6 +25,10 @@ export interface TrainerState {
   readonly seed: number;
   readonly objective: string;
   readonly optimizer: string;
+  /**
+   * The key of dropout: one for each row of a step, or one for each part, as runs had it whose state lacks this field.
+   */
+  readonly draws: Draws;
   /** The dtype of contractions. A state without this field used f32. */
   readonly compute?: "f32" | "f16" | "bf16";
   /** With compute f16, the loss scales of the next two steps. */

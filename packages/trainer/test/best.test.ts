@@ -15,7 +15,8 @@ import {
   type EvaluationNumbers,
   type TrainOptions,
 } from "../src/index.ts";
-import { tinyRun } from "./tiny.ts";
+import { maskedLmParameters } from "@cloze/nn";
+import { source, tinyRun } from "./tiny.ts";
 
 let dir: string;
 beforeEach(() => {
@@ -124,7 +125,9 @@ describe("frozen layers", () => {
     for (const accumulate of [1, 2]) {
       const folder = join(dir, `parts-${accumulate}`);
       const options = tinyRun(folder, {
-        optimizer: adamw({ groups: layerGroups(names, { weightDecay: 0.01, freeze: 0 }) }),
+        optimizer: adamw({
+          groups: layerGroups(maskedLmParameters(source.model).values(), { weightDecay: 0.01, freeze: 0 }),
+        }),
         accumulate,
       });
       const { checkpoint } = await train(options);

@@ -11,6 +11,7 @@ import type { Objective } from "@cloze/objective";
 import { schedule, type Schedule } from "@cloze/schedule";
 import {
   Evaluator,
+  drawsOf,
   prepareStep,
   Programs,
   type PreparedStep,
@@ -189,6 +190,7 @@ export class Run {
         objective: objective.name,
         optimizer: optimizerOf(settings).name,
         compute: "f32",
+        draws: drawsOf(this.options.saved),
         elapsedSeconds: this.#elapsed,
         ...(this.validLoss === undefined ? {} : { evalLoss: this.validLoss }),
       };

@@ -34,6 +34,7 @@ const make = (
 
 const key = (g: Graph): Tensor<"u32"> => g.input("key", "u32", [2]);
 const KEY: Draw = { values: [11, 3] };
+const ROW_KEYS = { key: { values: [11, 3, 4_000_000_000, 7] } };
 const WIDE: Draw = { uniform: [-12, 12] };
 
 /** Sizes: `[batch, heads, queries, keys, headDim]`. `options` builds the attention options in the case's graph. */
@@ -88,6 +89,11 @@ export const compositeCases: readonly Case[] = [
     targets: { below: 33 },
   }),
   make("dropout > cube", (g) => dropout(f(g, "x", [2, 5, 7]), { rate: 0.3, stream: 5, key: key(g) }), { key: KEY }),
+  make(
+    "dropout > by row",
+    (g) => dropout(f(g, "x", [2, 5, 8]), { rate: 0.3, stream: 5, key: g.input("key", "u32", [2, 2]) }),
+    ROW_KEYS,
+  ),
   make("barrier > twice the same", (g) => {
     const x = f(g, "x", [3, 5]);
     const once = x.exp().sum(0);
@@ -161,6 +167,18 @@ export const compositeCases: readonly Case[] = [
   attend("bias over batch", [2, 2, 3, 3, 4], (g) => ({ bias: f(g, "bias", [1, 2, 3, 3]) })),
   attend("bias over batch and heads", [2, 2, 3, 3, 4], (g) => ({ bias: f(g, "bias", [1, 1, 3, 3]) })),
   attend("softcap", [1, 2, 4, 4, 8], () => ({ softcap: 2 })),
+  attend(
+    "dropout by row",
+    [2, 3, 5, 7, 8],
+    (g) => ({ dropout: { rate: 0.25, stream: 3, key: g.input("key", "u32", [2, 2]) } }),
+    ROW_KEYS,
+  ),
+  attend(
+    "dropout by row, longer than a tile",
+    [2, 1, 70, 70, 4],
+    (g) => ({ dropout: { rate: 0.25, stream: 3, key: g.input("key", "u32", [2, 2]) } }),
+    ROW_KEYS,
+  ),
   attend("dropout", [2, 2, 4, 4, 8], (g) => ({ dropout: { rate: 0.25, stream: 3, key: key(g) } }), { key: KEY }),
   attend(
     "everything at once",

@@ -126,6 +126,41 @@ export const opCases: { readonly [P in Op]: readonly Case[] } = {
     make("randomBits > one", "exact", ["u32"], (g) =>
       g.node("randomBits", [g.input("key", "u32", [2])], { shape: [], bits: 1, stream: 0 }),
     ),
+    ...(
+      [
+        ["a row of an odd length", [3, 5]],
+        ["rows of four", [2, 3, 8]],
+        ["rows with two middle axes", [2, 3, 5, 12]],
+        ["rows with two middle axes, odd", [3, 2, 4, 7]],
+        ["one number a row", [6]],
+        ["five axes", [2, 2, 3, 2, 4]],
+      ] as const
+    ).map(([name, shape]) =>
+      make(
+        `randomBits > by row, ${name}`,
+        "exact",
+        ["u32"],
+        (g) => g.node("randomBits", [g.input("key", "u32", [shape[0], 2])], { shape, bits: 32, stream: 3_000_000_001 }),
+        { inputs: { key: { values: [17, 4_000_000_000, 0, 1, 4_294_967_295, 4_294_967_295, 5, 6, 7, 8, 9, 10] } } },
+      ),
+    ),
+    make(
+      "randomBits > by row, keys of slots",
+      "exact",
+      ["u32"],
+      (g) => {
+        const keys = g.input("key", "u32", [2, 2]) as Tensor<"u32">;
+        const slots = keys.gather(g.input("row", "i32", [3])).add(g.input("place", "u32", [3, 2]));
+        return g.node("randomBits", [slots], { shape: [3, 6], bits: 24, stream: 2 });
+      },
+      {
+        inputs: {
+          key: { values: [17, 4_294_967_295, 3, 9] },
+          row: { values: [1, 0, 0] },
+          place: { values: [0, 3, 0, 1, 0, 7] },
+        },
+      },
+    ),
     make(
       "randomBits > as uniform floats",
       "exact",

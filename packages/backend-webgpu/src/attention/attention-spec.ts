@@ -19,6 +19,8 @@ export type FlashParams = {
   readonly softcap: number | null;
   readonly dropoutRate: number;
   readonly dropoutStream: number;
+  /** A dropout key for each row of the batch, not one key for all. */
+  readonly rowKeys: boolean;
   /** The masks of this node: a subset of keyPadding, segments, bias and key. */
   readonly masks: readonly string[];
   /** Rows of a block of queries and of a block of keys. The kernels skip whole blocks. */

@@ -57,7 +57,8 @@ function rowsOf(q: Tensor, k: Tensor, rest: readonly Tensor[], p: FlashParams): 
 
   const masked = seen ? seen.select(scores, MASKED) : scores;
   const probabilities = softmax(masked);
-  const key = at.key === undefined ? undefined : part(at.key, 2).slice(0, 0, 1).reshape([2]).cast("u32");
+  const keys2 = at.key === undefined ? undefined : part(at.key, 2).cast("u32");
+  const key = p.rowKeys ? keys2 : keys2?.slice(0, 0, 1).reshape([2]);
   const kept = key && dropoutMask(probabilities.shape, key, p.dropoutRate, p.dropoutStream);
   return {
     probabilities,

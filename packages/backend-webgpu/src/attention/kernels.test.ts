@@ -40,6 +40,8 @@ interface Case {
   readonly segments?: (batch: number, i: number) => number;
   readonly bias?: readonly [number, number];
   readonly dropout?: number;
+  /** A dropout key for each row of the batch. */
+  readonly rowKeys?: true;
 }
 
 /** A number in [-1, 1], without a pattern. */
@@ -69,7 +71,7 @@ function build(
     env["padding"] = fill(batch * keys, (i) => Number(i % keys < (c.padding?.[Math.floor(i / keys)] as number) * keys));
   if (c.segments)
     env["segments"] = fill(batch * queries, (i) => c.segments?.(Math.floor(i / queries), i % queries) as number);
-  if (c.dropout) env["key"] = [7, 3];
+  if (c.dropout) env["key"] = c.rowKeys ? [7, 3, 4_000_000_000, 5] : [7, 3];
   const options: AttentionOptions = {
     ...(c.causal && { causal: true }),
     ...(c.window !== undefined && { window: c.window }),
@@ -78,7 +80,9 @@ function build(
     ...(c.padding && { keyPadding: g.input("padding", "bool", [batch, keys]) }),
     ...(c.segments && { segments: g.input("segments", "i32", [batch, queries]) }),
     ...(bias && { bias }),
-    ...(c.dropout && { dropout: { rate: c.dropout, stream: 11, key: g.input("key", "u32", [2]) } }),
+    ...(c.dropout && {
+      dropout: { rate: c.dropout, stream: 11, key: g.input("key", "u32", c.rowKeys ? [2, 2] : [2]) },
+    }),
   };
   const out = attention(q, k, v, options);
   const roots = [out, ...grad(out.mul(ct).sum(), [q, k, v, ...(bias ? [bias] : [])])];
@@ -139,6 +143,14 @@ const cases: Readonly<Record<string, Case>> = {
   "bias over heads": { size: [2, 2, 33, 33, 16], bias: [2, 1] },
   "bias over both, causal window": { size: [2, 3, 100, 100, 8], bias: [1, 1], causal: true, window: 20 },
   "dropout of an odd count": { size: [1, 1, 37, 41, 16], dropout: 0.5 },
+  "dropout by row": { size: [2, 3, 37, 41, 16], dropout: 0.5, rowKeys: true },
+  "dropout by row, packed, with bias": {
+    size: [2, 2, 70, 70, 8],
+    dropout: 0.3,
+    rowKeys: true,
+    segments: packed,
+    bias: [1, 2],
+  },
   "dropout of blind rows": { size: [2, 1, 37, 41, 16], dropout: 0.3, padding: [0, 0.5] },
   everything: {
     size: [2, 2, 100, 100, 20],

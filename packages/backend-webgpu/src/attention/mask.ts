@@ -110,17 +110,23 @@ const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
  * `randomBits` at that index with threefry2x32, as @cloze/random does.
  */
 function dropoutText(s: AttentionSpec): string {
-  const count = s.batch * s.heads * s.queries * s.keys;
-  const half = Math.ceil(count / 2);
+  const half = Math.ceil((s.batch * s.heads * s.queries * s.keys) / 2);
   const threshold = Math.ceil(Math.fround(s.dropoutRate * 2 ** 24));
   const round = (n: number): string =>
     `x0 += x1; x1 = ((x1 << ${ROTATIONS[n % 8]}u) | (x1 >> ${32 - (ROTATIONS[n % 8] as number)}u)) ^ x0;`;
   const inject = (n: number): string => `x0 += k${n % 3}; x1 += k${(n + 1) % 3} + ${n}u;`;
   return `fn faKeep(key: vec2<u32>, b: u32, h: u32, i: u32, j: u32) -> f32 {
-let e = ((b * ${s.heads}u + h) * ${s.queries}u + i) * ${s.keys}u + j;
+${
+  s.rowKeys
+    ? `let late = (j & 1u) == 1u;
+let k0 = key.x ^ (${s.stream}); let k1 = key.y;
+var x0 = (j >> 1u) + k0; var x1 = h + ${s.heads}u * i + k1;`
+    : `let e = ((b * ${s.heads}u + h) * ${s.queries}u + i) * ${s.keys}u + j;
 let late = e >= ${half}u;
-let k0 = key.x; let k1 = key.y; let k2 = k0 ^ k1 ^ 0x1bd11bdau;
-var x0 = select(e, e - ${half}u, late) + k0; var x1 = (${s.stream}) + k1;
+let k0 = key.x; let k1 = key.y;
+var x0 = select(e, e - ${half}u, late) + k0; var x1 = (${s.stream}) + k1;`
+}
+let k2 = k0 ^ k1 ^ 0x1bd11bdau;
 ${each(20, (n) => round(n) + (n % 4 === 3 ? inject((n + 1) / 4) : ""))}
 return select(${f32(1 / (1 - s.dropoutRate))}, 0.0, (select(x0, x1, late) >> 8u) < ${threshold}u);
 }`;

@@ -4,7 +4,8 @@
  * graph and is shared: delta = rowsum(dout * out), and `marks`, which all layers have in common.
  *
  * The rules leave some nodes alone, and the compiler expands these: heads above 128, dtypes other than f32 and f16,
- * more scores under dropout than 32-bit counters can number, and sizes or bindings past the device's limits.
+ * more scores under dropout with one key than 32-bit counters can number, and sizes or bindings past the device's
+ * limits.
  */
 import { attention, grad, isOp, rule, type Graph, type Node, type Rule, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
@@ -19,7 +20,7 @@ const LOWEST = -2147483647;
 const LAST = 2147483646;
 
 type Attention = Node<"composite">["attrs"]["params"] &
-  Omit<FlashParams, "masks" | "queryBlock" | "keyBlock"> & { readonly extras: readonly string[] };
+  Omit<FlashParams, "masks" | "rowKeys" | "queryBlock" | "keyBlock"> & { readonly extras: readonly string[] };
 
 /** Greatest id of each block of `size` rows: [batch, rows] -> [batch, blocks]. */
 function blockMost(x: Tensor<"i32">, size: number): Tensor<"i32"> {
@@ -61,7 +62,7 @@ function marksOf(
     const visible = (x: Tensor<"i32">): Tensor<"i32"> => (padding ? padding.select(x, LOWEST) : x);
     parts.push(turned(blockMost(visible(turned(known)), p.keyBlock)), blockMost(visible(known), p.keyBlock));
   }
-  if (key) parts.push((key.cast("i32") as Tensor<"i32">).reshape([1, 2]).broadcast([batch, 2]));
+  if (key) parts.push((key.cast("i32") as Tensor<"i32">).reshape([-1, 2]).broadcast([batch, 2]));
   const [first, ...others] = parts as [Tensor<"i32">, ...Tensor<"i32">[]];
   return [others.length > 0 ? first.concat(others, 1) : first];
 }
@@ -76,6 +77,7 @@ function fits(
   rest: number,
   outputs: number,
   p: Attention,
+  rowKeys: boolean,
   { limits, f16 }: Profile,
 ): boolean {
   const [batch, heads, queries, headDim] = q.shape as readonly [number, number, number, number];
@@ -84,7 +86,7 @@ function fits(
     Math.min(batch, heads, queries, keys, headDim) > 0 &&
     headDim <= MAX_HEAD_DIM &&
     (q.dtype === "f32" || (q.dtype === "f16" && f16)) &&
-    (p.dropoutRate === 0 || batch * heads * queries * keys <= 2 ** 32) &&
+    (p.dropoutRate === 0 || rowKeys || batch * heads * queries * keys <= 2 ** 32) &&
     Math.max(batch * heads, queries, keys) <= limits.workgroups &&
     (kernel === "flashForward" ? 3 : 6) + rest + outputs + Number(p.dropoutRate > 0) <= limits.storageBuffers
   );
@@ -103,7 +105,9 @@ function prepared(
   const extra = new Map(p.extras.map((name, i) => [name, extras[i] as Tensor]));
   const bias = extra.get("bias");
   const needsMarks = p.extras.some((name) => name !== "bias");
-  if (!fits(kernel, q, k, Number(needsMarks) + Number(bias !== undefined), outputs, p, profile)) return undefined;
+  const rowKeys = extra.get("key")?.rank === 2;
+  const rest = Number(needsMarks) + Number(bias !== undefined);
+  if (!fits(kernel, q, k, rest, outputs, p, rowKeys, profile)) return undefined;
   const tile = tileOf(kernel, q.shape[3] as number, q.dtype as "f32" | "f16", profile);
   const overKeys = kernel === "flashGradKV";
   if (tile === undefined) return undefined;
@@ -115,6 +119,7 @@ function prepared(
     softcap,
     dropoutRate,
     dropoutStream,
+    rowKeys,
     masks: p.extras,
     queryBlock: overKeys ? tile.other : tile.own,
     keyBlock: overKeys ? tile.own : tile.other,

@@ -8,7 +8,7 @@
  */
 import { invariant } from "@cloze/errors";
 import { showType, sizeOf, type Node, type Op, type Shape, type Tensor } from "@cloze/graph";
-import { add, constant, Index, textOf, variable, type Atom, type Lin } from "./index-expr.ts";
+import { add, constant, Index, scale, textOf, variable, type Atom, type Lin } from "./index-expr.ts";
 import { isBarrier } from "./costs.ts";
 import type { KernelText, Placed } from "./kernel-text.ts";
 import { elementwise, isElementwise, literal, wgslType, type Lanes } from "./wgsl-ops.ts";
@@ -170,6 +170,17 @@ type Emit<P extends Op> = (x: Node<P>, index: Index, e: Emitter) => string;
 const vec = (index: Index): boolean => index.lanes === 4;
 const lastOf = (shape: Shape): number => shape.at(-1) ?? 1;
 
+/** The number of the middle indices: the first middle axis counts fastest (`randomBits`). */
+function middleNumber(axes: readonly Lin[], shape: Shape): Lin {
+  let number = constant(0);
+  let weight = 1;
+  for (let i = 1; i < shape.length - 1; i++) {
+    number = add(number, scale(axes[i] as Lin, weight));
+    weight *= shape[i] as number;
+  }
+  return number;
+}
+
 /** Ops that the emitter can compute inline at any index. The elementwise ops have a table of their own. */
 const table: { readonly [P in Op]?: Emit<P> } = {
   const: (x, index, e) => {
@@ -186,15 +197,39 @@ const table: { readonly [P in Op]?: Emit<P> } = {
   randomBits: (x, index, e) => {
     const { bits, stream } = x.attrs;
     const key = x.args[0];
-    const half = Math.ceil(sizeOf(x.shape) / 2);
-    const words = [0, 1].map((i) => e.value(key, Index.at([2], [constant(i)])));
+    const byRow = key.rank === 2;
+    // Four elements of one call belong to one row.
+    if (byRow && vec(index) && (x.rank < 2 || lastOf(x.shape) % 4 !== 0)) {
+      const each = [0, 1, 2, 3].map((i) => e.value(x, Index.linear(x.shape, add(index.linear, constant(i)))));
+      return `vec4<u32>(${each.join(", ")})`;
+    }
     e.kernel.need(`threefry${index.lanes}`);
-    const base = e.index(index.linear);
-    const element = vec(index) ? `vec4<u32>(${base}) + vec4<u32>(0u, 1u, 2u, 3u)` : base;
-    const drawn =
-      `random_bits${vec(index) ? "4" : ""}(vec2<u32>(${words.join(", ")}), ${e.kernel.param(stream)}, ${element}, ` +
-      `${half}u)`;
-    return bits === 32 ? drawn : `(${drawn} >> ${wgslType("u32", index.lanes)}(${32 - bits}u))`;
+    const u32 = wgslType("u32", index.lanes);
+    const spread = (base: string): string => (vec(index) ? `(${u32}(${base}) + ${u32}(0u, 1u, 2u, 3u))` : base);
+    const streamText = e.kernel.param(stream);
+    const { axes } = index;
+    const row = axes[0] as Lin;
+    const words = [0, 1].map((i) =>
+      e.value(key, byRow ? Index.at(key.shape, [row, constant(i)]) : Index.at([2], [constant(i)])),
+    );
+    const call = (k: string, block: string, number: string, second: string): string =>
+      `random_bits${vec(index) ? "4" : ""}(${k}, ${block}, ${number}, ${second})`;
+    const half = Math.ceil(sizeOf(x.shape) / 2);
+    const element = spread(e.index(byRow ? (x.rank < 2 ? constant(0) : (axes.at(-1) as Lin)) : index.linear));
+    const drawn = byRow
+      ? call(
+          `vec2<u32>(${words[0]} ^ ${streamText}, ${words[1]})`,
+          `${element} >> ${u32}(1u)`,
+          e.index(middleNumber(axes, x.shape)),
+          `(${element} & ${u32}(1u)) == ${u32}(1u)`,
+        )
+      : call(
+          `vec2<u32>(${words.join(", ")})`,
+          `select(${element}, ${element} - ${u32}(${half}u), ${element} >= ${u32}(${half}u))`,
+          streamText,
+          `${element} >= ${u32}(${half}u)`,
+        );
+    return bits === 32 ? drawn : `(${drawn} >> ${u32}(${32 - bits}u))`;
   },
   // A barrier has the value of its first argument.
   composite: (x, index, e) => (isBarrier(x) ? e.value(x.args[0] as Tensor, index) : e.lost(x)),

@@ -90,11 +90,12 @@ const functions: Readonly<Record<string, string>> = {
   finite:
     "fn below_infinity(x: T) -> B { let u = bitcast<U>(x); return ((u & U(0x7fffffffu)) < U(0x7f800000u)) OR (u == " +
     "U(0xff800000u)); }",
-  // threefry-2x32, 20 rounds. random-bits.ts of @cloze/graph defines which word is which element.
+  // threefry-2x32, 20 rounds: the first or the second word of the block (x, y). random-bits.ts of @cloze/graph defines
+  // which word is which element.
   threefry:
-    `fn random_bits(key: vec2<u32>, stream: u32, element: U, half: u32) -> U {
-  let second = element >= U(half); let k2 = key.x ^ key.y ^ 0x1bd11bdau;
-  var a = select(element, element - U(half), second) + U(key.x); var b = U(stream + key.y);
+    `fn random_bits(key: vec2<u32>, x: U, y: u32, second: B) -> U {
+  let k2 = key.x ^ key.y ^ 0x1bd11bdau;
+  var a = x + U(key.x); var b = U(y + key.y);
   for (var r = 0u; r < 5u; r++) {
     let odd = (r & 1u) == 1u;
     let r0 = select(13u, 17u, odd); let r1 = select(15u, 29u, odd); ` +

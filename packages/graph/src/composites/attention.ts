@@ -42,6 +42,7 @@ export interface AttentionOptions {
   readonly causal?: boolean;
   readonly window?: number;
   readonly softcap?: number;
+  /** `key`: u32 [batch, 2], a key for each row, or u32 [2]; see `dropout`. */
   readonly dropout?: { readonly rate: number; readonly stream: number; readonly key: Tensor<"u32"> };
 }
 

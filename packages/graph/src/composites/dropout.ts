@@ -2,6 +2,7 @@
  * Dropout: sets each element to zero with probability `rate` and scales all other elements by 1 / (1 - rate).
  *
  * The mask is a function of (key, stream, element), so the backward pass draws the mask again and does not store it.
+ * With a key for each row, the mask of a row depends neither on the other rows nor on padding (`random-bits.ts`).
  * Source: Srivastava et al. 2014, JMLR 15.
  */
 import { ConfigError } from "@cloze/errors";
@@ -26,8 +27,8 @@ export const dropoutComposite: Composite = composite<DropoutParams>({
 });
 
 /**
- * Shapes: x `[...]` float, key u32 `[2]` = (seed, step) -> like x. `stream` separates layers: the same key and stream
- * give the same mask.
+ * Shapes: x `[n, ...]` float, key u32 `[n, 2]`, a key for each row, or u32 `[2]` = (seed, step) -> like x. `stream`
+ * separates layers: the same key and stream give the same mask.
  */
 export function dropout(
   x: Tensor<"f32">,
