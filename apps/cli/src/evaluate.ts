@@ -147,7 +147,7 @@ function cutOff(dataset: Dataset, room: number): { readonly records: number; rea
 /** The figures of a fine-tuned model's task over labelled files. */
 async function evaluateTask(opened: OpenedTask, { options, io, path, note, given }: EvaluateContext): Promise<Result> {
   const { loadRecords, splitByColumn } = await import("@cloze/tasks/node");
-  const { columnsOf } = await import("./finetune.ts");
+  const { columnsOf } = await import("./finetune-settings.ts");
   const { task, dir } = opened;
   const maxLength = given.has("maxLength") ? Math.min(options.maxLength, opened.loaded.maxLength) : opened.maxLength;
   const records = partOf(

@@ -3,54 +3,37 @@
  * seeds.
  */
 import { basename, join, relative } from "node:path";
-import { writeJson } from "@cloze/checkpoint/node";
 import { refusePipesTwice, type DataFormat } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
 import { hasHead } from "@cloze/models/families";
-import {
-  createTaskModel,
-  TASK_KINDS,
-  taskOf,
-  type AnyTaskOptions,
-  type Task,
-  type TaskFigures,
-  type TaskKind,
-  type TaskModelOptions,
-} from "@cloze/tasks";
-import { fineTune, loadExamples, type FineTuned, type FineTuneSettings, type Located } from "@cloze/tasks/node";
-import { formatDuration, formatInteger, newestCheckpoint, ProgressWriter, type TrainEvent } from "@cloze/trainer";
+import { createTaskModel, TASK_KINDS, taskOf, type Task, type TaskFigures, type TaskModelOptions } from "@cloze/tasks";
+import { fineTune, loadExamples, type FineTuned, type Located } from "@cloze/tasks/node";
+import { formatInteger, newestCheckpoint, ProgressWriter, type TrainEvent } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import { checkInputs, contentOfRecords } from "./check-inputs.ts";
-import type { Context, Result } from "./command.ts";
-import { FINETUNE_OPTIONS } from "./finetune-options.ts";
+import type { Result } from "./command.ts";
 import { writeFinetuneReport } from "./finetune-report.ts";
+import {
+  checkOptions,
+  columnsOf,
+  MOVABLE,
+  resolve,
+  savedOptions,
+  settingsOf,
+  taskOptions,
+  type FinetuneContext,
+} from "./finetune-settings.ts";
+import { stopped, summary, type SeedRun } from "./finetune-summary.ts";
 import { onInterrupt, UnsavedSteps, type Interrupt } from "./interrupt.ts";
 import { isCpu, longRunLine } from "./long-run.ts";
 import { loadModel, type LoadedModel } from "./model-files.ts";
 import { nucleotidesInRecords } from "./nucleotides.ts";
-import { flag, readObject, type Values } from "./options.ts";
-import { columns } from "./output.ts";
+import { readObject } from "./options.ts";
 import { inExistingRun, inNewRun } from "./run-claim.ts";
-import { readRunConfig, writeRunConfig } from "./run-folder.ts";
-import { readInputs } from "./run-inputs.ts";
+import { writeRunConfig } from "./run-folder.ts";
 import { taskFolder } from "./task-models.ts";
 import { tokenizerBeside } from "./tokenizer-of-model.ts";
 import { afterWaiting, namesInWords, waitingLine, type WaitingLine } from "./waiting-line.ts";
-
-type FinetuneOptions = Values<typeof FINETUNE_OPTIONS>;
-type FinetuneContext = Pick<
-  Context<typeof FINETUNE_OPTIONS>,
-  "options" | "given" | "json" | "io" | "path" | "print" | "note"
->;
-
-/**
- * Options that may change when a run is resumed. They decide only where it computes; any other change makes another
- * run.
- */
-const MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "resume", "acceptChangedData", "out"]);
-
-/** Options that name files, which may have moved. The same content is required, not the same path. */
-const MOVABLE: ReadonlySet<string> = new Set(["data", "valid", "from"]);
 
 export async function finetune(context: FinetuneContext): Promise<Result> {
   const unsaved = new UnsavedSteps();
@@ -225,15 +208,6 @@ async function lastStep(run: string): Promise<number | undefined> {
   return newest === undefined ? undefined : Number(basename(newest).replace("step-", ""));
 }
 
-interface SeedRun {
-  readonly seed: number;
-  readonly result: FineTuned;
-  /** The verdict on the run. */
-  readonly sentences: readonly string[];
-  /** Figures over the test rows. */
-  readonly test: TaskFigures | undefined;
-}
-
 /** The share of the most frequent label of records that have one label each. */
 function majorityOf(records: readonly object[] | undefined): number | undefined {
   const counts = new Map<unknown, number>();
@@ -278,141 +252,6 @@ const placeIn =
   (record: number): string =>
     records[record]?.where ?? `example ${record + 1}`;
 
-/** The options of runs of earlier versions, which took their data as it was. Later runs save their own. */
-const BEFORE_LOOKING: ReadonlyMap<string, unknown> = new Map([
-  ["splitColumn", "none"],
-  ["similarLabels", "keep"],
-]);
-
-/** The options in force: those given now, over those that a resumed run saved. */
-async function resolve(
-  { options, given }: FinetuneContext,
-  run: string,
-): Promise<{ readonly options: FinetuneOptions; readonly resuming: boolean }> {
-  if (options.resume === undefined) return { options, resuming: false };
-  const merged: Record<string, unknown> = { ...options };
-  const recorded = (await readInputs(run)) !== undefined;
-  const saved = new Map<string, unknown>([...BEFORE_LOOKING, ...(await readRunConfig(run, FINETUNE_OPTIONS))]);
-  for (const [key, value] of saved) {
-    if (!given.has(key)) merged[key] = value;
-    else if (MOVABLE.has(key) && recorded)
-      continue; // another path: checkInputs compares what is there
-    else if (!MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value))
-      throw new ConfigError(
-        `--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave ` +
-          "it out, or start a new run.",
-      );
-  }
-  return { options: merged as FinetuneOptions, resuming: true };
-}
-
-/** Options that apply to some kinds of task only, with these kinds. */
-const ONLY_FOR: Readonly<Record<string, readonly TaskKind[]>> = {
-  labels: ["text-classification", "multi-label", "token-classification"],
-  classWeights: ["text-classification", "multi-label", "token-classification"],
-  threshold: ["multi-label", "question-answering"],
-  noAnswer: ["question-answering"],
-  tagScheme: ["token-classification"],
-};
-
-function checkOptions(kind: TaskKind, given: ReadonlySet<string>): void {
-  for (const [key, kinds] of Object.entries(ONLY_FOR)) {
-    if (given.has(key) && !kinds.includes(kind))
-      throw new ConfigError(`${flag(key)}: expected a task of ${kinds.join(", ")}, got ${kind}. Leave it out.`);
-  }
-}
-
-/** The options in the form that `--config` reads, which takes no empty lists. */
-function savedOptions(options: FinetuneOptions): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
-    Object.entries({ ...options, out: undefined, resume: undefined, acceptChangedData: undefined }).filter(
-      ([, value]) => !(Array.isArray(value) && value.length === 0),
-    ),
-  );
-}
-
-function taskOptions({ labels, classWeights, threshold, noAnswer, tagScheme }: FinetuneOptions): AnyTaskOptions {
-  return {
-    ...(tagScheme !== "auto" && { scheme: tagScheme }),
-    ...(labels.length > 0 && { labels }),
-    ...(classWeights !== undefined && { classWeights: weightsOf(classWeights) }),
-    ...(threshold !== undefined && { threshold }),
-    ...(noAnswer && { noAnswer }),
-  };
-}
-
-function weightsOf(text: string): Readonly<Record<string, number>> | "balanced" {
-  if (text === "balanced") return text;
-  return Object.fromEntries(
-    text.split(",").map((part) => {
-      const at = part.lastIndexOf("=");
-      const weight = Number(part.slice(at + 1));
-      if (at < 1 || part.slice(at + 1).trim() === "" || !Number.isFinite(weight))
-        throw new ConfigError(
-          `--class-weights: expected balanced, or label=number between commas, got ${JSON.stringify(part)}.`,
-        );
-      return [part.slice(0, at), weight];
-    }),
-  );
-}
-
-/** Parses `--columns`: `text,label` or `text=review,label=stars`. */
-export function columnsOf(text: string | undefined): {
-  readonly columns?: readonly string[] | Readonly<Record<string, string>>;
-} {
-  if (text === undefined) return {};
-  const parts = text.split(",").map((part) => part.trim());
-  const pairs = parts.filter((part) => part.includes("="));
-  if (pairs.length > 0 && pairs.length < parts.length)
-    throw new ConfigError(
-      `--columns: expected names between commas, or ours=theirs for each, got ${JSON.stringify(text)}.`,
-    );
-  return {
-    columns:
-      pairs.length > 0
-        ? Object.fromEntries(parts.map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]))
-        : parts,
-  };
-}
-
-const LOWER: ReadonlySet<string> = new Set(["loss", "mse", "rmse", "mae", "hammingLoss"]);
-
-function settingsOf({
-  epochs,
-  batch,
-  accumulate,
-  lr,
-  warmup,
-  weightDecay,
-  layerDecay,
-  clip,
-  schedule,
-  precision,
-  ...options
-}: FinetuneOptions): FineTuneSettings {
-  const { freeze, maxLength, evalEvery, patience, metric } = options;
-  return {
-    epochs,
-    batch,
-    accumulate,
-    lr,
-    schedule,
-    warmup,
-    weightDecay,
-    layerDecay,
-    clip,
-    compute: precision,
-    similarLabels: options.similarLabels,
-    ...(freeze !== undefined && { freeze }),
-    ...(maxLength !== undefined && { maxLength }),
-    ...(evalEvery !== undefined && { evalEvery }),
-    ...(patience !== undefined && { patience }),
-    ...(metric !== undefined && {
-      metric: { metric, better: LOWER.has(metric) ? ("lower" as const) : ("higher" as const) },
-    }),
-  };
-}
-
 /** What makes a fine-tuning shorter. */
 const HELPS = ["a smaller model (--from)", "fewer --epochs", "a shorter --max-length", "--freeze for lower layers"];
 
@@ -450,95 +289,3 @@ function shower(
     });
   };
 }
-
-function stopped({ result }: FineTuned, place: string, exitCode: number): Result {
-  return {
-    json: { interrupted: true, steps: result.steps, run: place },
-    exitCode,
-    text: [`Stopped after step ${formatInteger(result.steps)} and saved. Go on with: cloze finetune --resume ${place}`],
-  };
-}
-
-/** Mean and sample standard deviation of each figure. */
-function spreadOf(all: readonly Readonly<Record<string, number>>[]): {
-  readonly mean: Record<string, number>;
-  readonly deviation: Record<string, number>;
-} {
-  const mean: Record<string, number> = {};
-  const deviation: Record<string, number> = {};
-  for (const name of Object.keys(all[0] ?? {})) {
-    const values = all.map((figures) => figures[name] ?? NaN);
-    const middle = values.reduce((a, b) => a + b, 0) / values.length;
-    mean[name] = middle;
-    deviation[name] = Math.sqrt(values.reduce((sum, x) => sum + (x - middle) ** 2, 0) / Math.max(1, values.length - 1));
-  }
-  return { mean, deviation };
-}
-
-const TEST = "test ";
-
-const testNames = (test: TaskFigures | undefined): Readonly<Record<string, number>> =>
-  Object.fromEntries(Object.entries(test ?? {}).map(([name, value]) => [`${TEST}${name}`, value]));
-
-async function summary(task: string, runs: readonly SeedRun[], run: string, cwd: string): Promise<Result> {
-  const place = (path: string | undefined): string => (path === undefined ? "" : relative(cwd, path) || path);
-  const figures = runs.flatMap(({ result, test }) => {
-    const both = { ...result.figures, ...testNames(test) };
-    return Object.keys(both).length > 0 ? [both] : [];
-  });
-  const { mean, deviation } = spreadOf(figures);
-  const valid = (all: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
-    Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith(TEST)));
-  const tests = runs.flatMap(({ test }) => test ?? []);
-  const seeds = runs.map(({ seed, result, sentences, test }) => ({
-    seed,
-    verdict: sentences,
-    figures: result.figures,
-    ...(test && { test }),
-    steps: result.result.steps,
-    seconds: result.result.seconds,
-    checkpoint: result.checkpoint,
-  }));
-  const json = {
-    task,
-    run,
-    seeds,
-    ...(runs.some(({ result }) => result.figures !== undefined) && {
-      figures: valid(mean),
-      ...(runs.length > 1 && { deviation: valid(deviation) }),
-    }),
-    ...(tests.length > 0 && { test: spreadOf(tests).mean }),
-    verdict: [...new Set(seeds.flatMap((each) => each.verdict))],
-    checkpoint: seeds[0]?.checkpoint,
-  };
-  if (runs.length > 1) await writeJson(join(run, "summary.json"), json);
-  const seconds = seeds.reduce((sum, each) => sum + each.seconds, 0);
-  const names = Object.keys(mean);
-  const table =
-    runs.length === 1
-      ? names.map((name) => [name, shown(mean[name])])
-      : [
-          ["", ...seeds.map(({ seed }) => `seed ${seed}`), "mean", "deviation"],
-          ...names.map((name) => [
-            name,
-            ...figures.map((each) => shown(each[name])),
-            shown(mean[name]),
-            shown(deviation[name]),
-          ]),
-        ];
-  return {
-    json,
-    text: [
-      `${seeds.map(({ steps }) => formatInteger(steps)).join(" + ")} steps in ${formatDuration(seconds)}`,
-      ...columns(table, table[0]?.map((_, i) => i).slice(1) ?? []),
-      ...seeds.flatMap(({ seed, verdict }) =>
-        verdict.map((sentence) => `${seeds.length > 1 ? `seed ${seed}` : "verdict"}  ${sentence}`),
-      ),
-      ...seeds.map(({ checkpoint }) => `checkpoint  ${place(checkpoint)}`),
-      "Go on: npx cloze predict --checkpoint " +
-        `${place(seeds[0] && (runs.length > 1 ? join(run, `seed-${seeds[0].seed}`) : run))} --data FILE`,
-    ],
-  };
-}
-
-export const shown = (value: number | undefined): string => (value === undefined ? "" : value.toFixed(4));

@@ -5,7 +5,7 @@ import { formatDuration, formatInteger } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { outputFile } from "./encoder-options.ts";
-import { columnsOf } from "./finetune.ts";
+import { columnsOf } from "./finetune-settings.ts";
 import { cutInWords } from "./cut-in-words.ts";
 import { NucleotideWatch, textOf } from "./nucleotides.ts";
 import { formatOfOutput, writePredictions, type Predicted } from "./prediction-files.ts";
