@@ -14,6 +14,7 @@ export const evaluate: Command = command({
     ...CHECKPOINT_OPTION,
     data: {
       kind: "list",
+      group: "Data",
       value: "FILE",
       help:
         "files of sequences or text as pretrain reads them, or the .json of token shards; of a task, labelled " +
@@ -25,19 +26,29 @@ export const evaluate: Command = command({
     ...ROWS_OPTIONS,
     split: {
       kind: "choice",
+      group: "Split",
       choices: ["all", "train", "valid", "test"],
       default: "all",
       help: "all sequences, or the part that pretrain made of them; of a task, the rows that a column marks so",
     },
-    valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share that pretrain held out, for --split" },
+    valid: {
+      kind: "number",
+      group: "Split",
+      min: 0,
+      max: 0.9,
+      default: 0.05,
+      help: "share that pretrain held out, for --split",
+    },
     objective: {
       kind: "string",
+      group: "Objective",
       value: "NAME",
       default: "mlm",
       help: "mlm; another one, such as masked-diffusion or an installed package, is shown beside it",
     },
     maxLength: {
       kind: "integer",
+      group: "Length and batches",
       min: 8,
       default: 1024,
       help: "longer sequences are cut to their beginning (of a task: as it was trained)",
@@ -53,8 +64,7 @@ export const evaluate: Command = command({
   ],
   notes: [
     "The mask is always the same 15 % of the residues or tokens, drawn from a fixed seed: figures of " +
-      "different models " +
-      "compare. Loss is in nats per masked residue or token, each with the same weight.",
+      "different models compare. Loss is in nats per masked residue or token, each with the same weight.",
   ],
   run: async (context) => (await import("../evaluate.ts")).evaluate(context),
 });
