@@ -67,11 +67,12 @@ const training = [
   ...`--max-length 64 --batch-tokens 256`.split(" "),
 ];
 
-test("a start is quiet: the data, the backend in one short line, the model", async () => {
+test("a start is quiet: the data and what its rows cut, the backend in one short line, the model", async () => {
   const { code, err } = await run([...training, "--steps", "1", "--out", join(dir, "quiet")]);
   expect(code).toBe(0);
   expect(err.trimEnd().split("\n")).toEqual([
-    expect.stringMatching(/sequences/),
+    expect.stringMatching(/sequences to train on/),
+    expect.stringMatching(/longer than the 62 tokens of a row/),
     expect.stringMatching(/^on [^;]+ \([a-z:-]+\)$/),
     expect.stringMatching(/^esm2-quickstart: /),
   ]);
