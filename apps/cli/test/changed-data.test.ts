@@ -208,7 +208,7 @@ describe("is refused, and accepted on demand:", () => {
   it("one of the files is gone: its new path is asked for", async () => {
     const cwd = copyOf("fasta");
     rmSync(join(cwd, "b.fasta"));
-    expect((await resume(cwd)).err).toMatch(/b\.fasta: expected a .*got nothing there\. Check the path/);
+    expect((await resume(cwd)).err).toMatch(/b\.fasta: expected a .*got nothing there\. Did you mean /);
   });
 
   it("a shard replaced, by the file that is not the index's", async () => {
