@@ -105,13 +105,15 @@ export function columnIn(fields: Fields, name: string): string | undefined {
   return Object.hasOwn(fields, name) ? name : Object.keys(fields).find((column) => sameName(column, name));
 }
 
-/** The value of a field, under any of its names; undefined if there is none. */
+/**
+ * The value of a field, under the first of its names that the record has; undefined if there is none, or if it is null:
+ * another column does not stand in for it.
+ */
 export function field(fields: Fields, name: FieldName): unknown {
   const [first] = ALIASES[name];
-  if (Object.hasOwn(fields, first) && fields[first] !== null) return fields[first];
-  const names = Object.keys(fields).filter((key) => fields[key] !== null);
-  const at = columnAmong(names, name);
-  return at < 0 ? undefined : fields[names[at] as string];
+  const names = Object.keys(fields);
+  const column = Object.hasOwn(fields, first) ? first : names[columnAmong(names, name)];
+  return column === undefined ? undefined : (fields[column] ?? undefined);
 }
 
 export function textField(fields: Fields, name: FieldName, where: string): string {

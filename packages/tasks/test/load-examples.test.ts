@@ -108,6 +108,11 @@ describe("rows without a label", () => {
     expect((await load(number, file, { unlabelled: "skip" })).parts.train).toBe("a c");
   });
 
+  it("null in JSONL, beside a column that could be taken for it", async () => {
+    const file = write("score.jsonl", '{"text":"a","label":null,"score":3.0}\n{"text":"b","label":"x","score":1.0}\n');
+    await expect(load(text, file)).rejects.toThrow(/line 1: expected a label/);
+  });
+
   it("null in JSONL", async () => {
     const file = write("a.jsonl", '{"text":"a","label":null}\n{"text":"b","label":"x"}\n');
     await expect(load(text, file)).rejects.toThrow(/line 1: expected a label/);
