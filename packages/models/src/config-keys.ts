@@ -33,6 +33,13 @@ const divided = {
   next: "Heads of another width are not built here.",
 };
 
+const floats: KeyRule = {
+  accepts: (value) =>
+    typeof value === "string" && /^(torch\.)?(auto|float32|float16|bfloat16|float64|float|half|double)$/.test(value),
+  expected: "float32, float16, bfloat16 or float64",
+  next: "Write the weights in one of these.",
+};
+
 /** Rules of every family. */
 const COMMON: Readonly<Record<string, KeyRule>> = {
   quantization_config: {
@@ -59,18 +66,8 @@ const COMMON: Readonly<Record<string, KeyRule>> = {
     expected: "weights in model.safetensors",
     next: "Rename the file, and remove the key.",
   },
-  ...Object.fromEntries(
-    ["dtype", "torch_dtype"].map((key) => [
-      key,
-      {
-        accepts: (value) =>
-          typeof value === "string" &&
-          /^(torch\.)?(auto|float32|float16|bfloat16|float64|float|half|double)$/.test(value),
-        expected: "float32, float16, bfloat16 or float64",
-        next: "Write the weights in one of these.",
-      } satisfies KeyRule,
-    ]),
-  ),
+  dtype: floats,
+  torch_dtype: floats,
 };
 
 /** Whether a rotary description says the plain rotary positions of this base. */
@@ -81,24 +78,25 @@ function isPlainRope(value: unknown, base: unknown): boolean {
   return kind === "default" && type === "default" && theta === base && part === 1 && isEmpty(rest);
 }
 
+const plainRope: KeyRule = {
+  accepts: (value, given) => isPlainRope(value, given["rope_theta"] ?? 10_000),
+  expected: 'plain rotary positions ("rope_type": "default") with the base rope_theta',
+  next: "Set rope_theta, and remove this key.",
+};
+
 /** Rules of families with rotary positions whose base is the key `rope_theta` alone. */
-const ROTARY: Readonly<Record<string, KeyRule>> = {
-  ...Object.fromEntries(
-    ["rope_parameters", "rope_scaling"].map((key) => [
-      key,
-      {
-        accepts: (value, given) => isPlainRope(value, given["rope_theta"] ?? 10_000),
-        expected: 'plain rotary positions ("rope_type": "default") with the base rope_theta',
-        next: "Set rope_theta, and remove this key.",
-      } satisfies KeyRule,
-    ]),
-  ),
+const ROTARY = {
+  rope_parameters: plainRope,
+  rope_scaling: plainRope,
   partial_rotary_factor: {
     accepts: (value) => value === 1,
     expected: "1",
     next: "Rotary positions turn all channels here.",
   },
-};
+} satisfies Readonly<Record<string, KeyRule>>;
+
+/** A key that says again what the key `window` says. */
+const windowAgain: KeyRule = { accepts: (value) => value === 0, expected: "the key window", next: "Use window." };
 
 const allGlobal: KeyRule = {
   accepts: (value, { num_hidden_layers: layers = 12 }) =>
@@ -117,19 +115,15 @@ const BY_TYPE: Readonly<Record<string, Readonly<Record<string, KeyRule>>>> = {
       expected: "plain rotary positions",
       next: "Scaled ones are not built here.",
     },
-    partial_rotary_factor: ROTARY["partial_rotary_factor"] as KeyRule,
+    partial_rotary_factor: ROTARY.partial_rotary_factor,
   },
   AMPLIFY: ROTARY,
   neobert: ROTARY,
   cloze_speedrun: {
     ...ROTARY,
     layer_types: allGlobal,
-    ...Object.fromEntries(
-      ["sliding_window", "local_attention"].map((key) => [
-        key,
-        { accepts: (value) => value === 0, expected: "the key window", next: "Use window." } satisfies KeyRule,
-      ]),
-    ),
+    sliding_window: windowAgain,
+    local_attention: windowAgain,
   },
 };
 

@@ -58,7 +58,7 @@ export class Run {
   readonly rows: TrainerRow[];
   step: number;
   validLoss: number | undefined;
-  phase: RunPhase = "paused";
+  phase: RunPhase;
   evaluating = false;
   /** The weights at the start of this run object. */
   readonly weights: HostTensors;
@@ -93,6 +93,10 @@ export class Run {
     this.rows = [...(saved?.rows ?? [])];
     this.step = saved?.state.step ?? 0;
     this.validLoss = this.rows.findLast(({ type }) => type === "eval")?.loss;
+    // A run that was saved after its last evaluation has nothing left to do.
+    const last = this.rows.at(-1);
+    const evaluated = training?.evaluator === undefined || (last?.type === "eval" && last.step === this.step);
+    this.phase = this.step > 0 && this.step >= options.settings.steps && evaluated ? "finished" : "paused";
     this.weights = weights;
     this.#steps = training?.steps;
     this.#programs = training?.programs;
