@@ -45,19 +45,17 @@ const TABLE: readonly (readonly [string, RunFacts, readonly string[]])[] = [
   [
     "above the frequencies",
     { ...MLM, rows: rows(line(3.5, 2.9), { 100: 2.93 }) },
-    [
-      "0.04 nats above the frequencies of the tokens: nothing learnt from context yet. Train longer, or try another --lr",
-    ],
+    ["0.04 nats above the frequencies: nothing learnt from context yet. Train longer, or try another --lr"],
   ],
   [
     "just below",
     { ...MLM, rows: rows(line(3.5, 2.86), { 100: 2.86 }) },
-    ["0.03 nats below the frequencies of the tokens: hardly learnt, train longer"],
+    ["0.03 nats below the frequencies: hardly learnt, train longer"],
   ],
   [
     "well below",
     { ...MLM, rows: rows(line(3.5, 2.5), { 100: 2.5 }) },
-    ["0.39 nats below the frequencies of the tokens: it uses context"],
+    ["0.39 nats below the frequencies: it uses context"],
   ],
   [
     "another objective has no such floor",
@@ -68,7 +66,7 @@ const TABLE: readonly (readonly [string, RunFacts, readonly string[]])[] = [
     "over-fitting",
     { ...MLM, rows: rows(line(3.5, 1.5), { 25: 2.7, 50: 2.5, 75: 2.6, 100: 2.7 }) },
     [
-      "0.19 nats below the frequencies of the tokens: it uses context",
+      "0.19 nats below the frequencies: it uses context",
       "validation loss rises since step 50 (2.50, at the end 2.70): over-fitting. Take the checkpoint of step 50, or train shorter or on more data",
     ],
   ],
@@ -90,22 +88,19 @@ const TABLE: readonly (readonly [string, RunFacts, readonly string[]])[] = [
     "diverged",
     { ...MLM, rows: rows([...line(3.5, 2.7, 50), ...line(2.7, 5, 50)], { 50: 2.7, 100: 5 }) },
     [
-      "2.11 nats above the frequencies of the tokens: nothing learnt from context yet. Train longer, or try another --lr",
+      "2.11 nats above the frequencies: nothing learnt from context yet. Train longer, or try another --lr",
       "training loss rose from 2.77 to 4.79: it diverged. Lower --lr, or raise --warmup",
     ],
   ],
   [
     "still falling",
     { ...MLM, rows: rows(line(3.5, 2.3), { 25: 2.8, 50: 2.6, 75: 2.45, 100: 2.3 }) },
-    [
-      "0.59 nats below the frequencies of the tokens: it uses context",
-      "validation loss still falls: a longer run gets lower",
-    ],
+    ["0.59 nats below the frequencies: it uses context", "validation loss still falls: a longer run gets lower"],
   ],
   [
     "level",
     { ...MLM, rows: rows(line(2.5, 2.3), { 25: 2.35, 50: 2.31, 75: 2.3, 100: 2.3 }) },
-    ["0.59 nats below the frequencies of the tokens: it uses context"],
+    ["0.59 nats below the frequencies: it uses context"],
   ],
   [
     "one label for everything",
@@ -148,9 +143,7 @@ const TABLE: readonly (readonly [string, RunFacts, readonly string[]])[] = [
   [
     "a short run",
     { ...MLM, rows: rows([3.5, 3.6], { 2: 3.5 }) },
-    [
-      "0.61 nats above the frequencies of the tokens: nothing learnt from context yet. Train longer, or try another --lr",
-    ],
+    ["0.61 nats above the frequencies: nothing learnt from context yet. Train longer, or try another --lr"],
   ],
 ];
 

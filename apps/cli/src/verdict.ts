@@ -94,7 +94,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
       const below = belowFrequencies(course);
       return below === undefined || below > 0
         ? undefined
-        : `${nats(-below)} nats above the frequencies of the tokens: nothing learnt from context yet. Train longer, ` +
+        : `${nats(-below)} nats above the frequencies: nothing learnt from context yet. Train longer, ` +
             "or try another --lr";
     },
   },
@@ -105,7 +105,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
       const below = belowFrequencies(course);
       return below === undefined || below >= LEARNT_NATS
         ? undefined
-        : `${nats(below)} nats below the frequencies of the tokens: hardly learnt, train longer`;
+        : `${nats(below)} nats below the frequencies: hardly learnt, train longer`;
     },
   },
   {
@@ -113,9 +113,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     group: "result",
     says: (course) => {
       const below = belowFrequencies(course);
-      return below === undefined
-        ? undefined
-        : `${nats(below)} nats below the frequencies of the tokens: it uses context`;
+      return below === undefined ? undefined : `${nats(below)} nats below the frequencies: it uses context`;
     },
   },
   {
