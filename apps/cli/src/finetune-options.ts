@@ -1,4 +1,5 @@
 /** The options of `cloze finetune`, as a table. */
+import { BACKEND_OPTIONS, PRECISION_OPTION } from "./compute-options.ts";
 import { NUCLEOTIDE_OPTION } from "./data-options.ts";
 import { inGroup } from "./options.ts";
 
@@ -143,32 +144,6 @@ const SAVING = {
   },
 } as const;
 
-const COMPUTE = {
-  backend: {
-    kind: "choice",
-    choices: [
-      "auto",
-      "webgpu",
-      "onnxruntime",
-      "tfjs",
-      "tfjs:node-gpu",
-      "tfjs:node",
-      "tfjs:wasm",
-      "tfjs:cpu",
-      "reference",
-    ],
-    default: "auto",
-    help: "what computes",
-  },
-  threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
-  precision: {
-    kind: "choice",
-    choices: ["f32", "f16", "bf16"],
-    default: "f32",
-    help: "of contractions; all else is f32",
-  },
-} as const;
-
 const OTHER = {
   seed: { kind: "integer", min: 0, default: 0, help: "of new weights, order and dropout" },
   seeds: {
@@ -188,7 +163,8 @@ export const FINETUNE_OPTIONS: typeof TASK &
   typeof OPTIMIZER &
   typeof RATE &
   typeof SAVING &
-  typeof COMPUTE &
+  typeof BACKEND_OPTIONS &
+  typeof PRECISION_OPTION &
   typeof OTHER = {
   ...inGroup("Task", TASK),
   ...inGroup("Model", MODEL),
@@ -198,7 +174,8 @@ export const FINETUNE_OPTIONS: typeof TASK &
   ...inGroup("Optimizer", OPTIMIZER),
   ...inGroup("Learning rate", RATE),
   ...inGroup("Evaluation and saving", SAVING),
-  ...inGroup("Compute", COMPUTE),
+  ...BACKEND_OPTIONS,
+  ...PRECISION_OPTION,
   ...OTHER,
 };
 

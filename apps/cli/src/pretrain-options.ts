@@ -1,4 +1,5 @@
 /** The options of `cloze pretrain`: one table for the parser, the help, the config file and a resumed run. */
+import { BACKEND_OPTIONS } from "./compute-options.ts";
 import { COST_OPTIONS } from "./cost-options.ts";
 import { NUCLEOTIDE_OPTION, READING_OPTIONS } from "./data-options.ts";
 import { inGroup } from "./options.ts";
@@ -168,23 +169,6 @@ const SAVING = {
 } as const;
 
 const COMPUTE = {
-  backend: {
-    kind: "choice",
-    choices: [
-      "auto",
-      "webgpu",
-      "onnxruntime",
-      "tfjs",
-      "tfjs:node-gpu",
-      "tfjs:node",
-      "tfjs:wasm",
-      "tfjs:cpu",
-      "reference",
-    ],
-    default: "auto",
-    help: "what computes",
-  },
-  threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
   precision: {
     kind: "choice",
     choices: ["f32", "f16", "bf16"],
@@ -219,6 +203,7 @@ export const PRETRAIN_OPTIONS: typeof MODEL &
   typeof OPTIMIZER &
   typeof RATE &
   typeof SAVING &
+  typeof BACKEND_OPTIONS &
   typeof COMPUTE &
   typeof COST_OPTIONS &
   typeof OTHER = {
@@ -231,6 +216,7 @@ export const PRETRAIN_OPTIONS: typeof MODEL &
   ...inGroup("Optimizer", OPTIMIZER),
   ...inGroup("Learning rate", RATE),
   ...inGroup("Evaluation and saving", SAVING),
+  ...BACKEND_OPTIONS,
   ...inGroup("Compute", COMPUTE),
   ...COST_OPTIONS,
   ...OTHER,

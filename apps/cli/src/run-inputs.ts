@@ -17,7 +17,7 @@ import { writeJson } from "@cloze/checkpoint/node";
 import { ConfigError, FormatError } from "@cloze/errors";
 import { checkpointsFolder } from "@cloze/trainer";
 import type { NamedData } from "./data-sources.ts";
-import { TOKENIZER_FILES, TOKENIZER_NAMES } from "./tokenizers.ts";
+import { TOKENIZER_NAMES, tokenizerSources } from "./tokenizers.ts";
 
 export const INPUTS_FILE = "inputs.json";
 
@@ -95,7 +95,8 @@ export class InputReader {
   /** The tokenizer: a published one, or the files of a folder. */
   async tokenizer(name: string, path: (given: string) => string): Promise<readonly RunInput[]> {
     if (TOKENIZER_NAMES.some((each) => each === name)) return [{ role: "tokenizer", name, kind: "name", id: name }];
-    return this.folder("tokenizer", path(name), (file) => TOKENIZER_FILES.some((each) => each === file));
+    const sources = await tokenizerSources();
+    return this.folder("tokenizer", path(name), (file) => sources.includes(file));
   }
 
   /** The model and the weights of a checkpoint folder, or of a run's newest checkpoint. */

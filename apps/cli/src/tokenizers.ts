@@ -14,16 +14,10 @@ import { didYouMean } from "./suggest.ts";
 export const TOKENIZER_NAMES = ["esm2", "protbert", "amplify"] as const;
 
 /** The files that say what a tokenizer is. config.json names the model's type, which can decide how they are read. */
-export const TOKENIZER_FILES = [
-  "tokenizer.json",
-  "vocab.txt",
-  "vocab.json",
-  "merges.txt",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
+export const tokenizerSources = async (): Promise<readonly string[]> => [
+  ...(await import("@cloze/checkpoint")).tokenizerFiles,
   "config.json",
-] as const;
+];
 /** A tokenizer has one of them. */
 const VOCABULARIES = ["tokenizer.json", "vocab.txt", "vocab.json"] as const;
 
@@ -58,7 +52,7 @@ export async function holdsTokenizer(folder: string): Promise<boolean> {
  */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
   const files: Record<string, string> = {};
-  for (const file of TOKENIZER_FILES) {
+  for (const file of await tokenizerSources()) {
     const text = await readFile(join(folder, file), "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error;

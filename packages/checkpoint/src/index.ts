@@ -38,3 +38,4 @@ export { fairEsm, huggingFace, namings, tensorflowBert } from "./convert/namings
 export { configFromShapes, type Shapes } from "./convert/config-from-shapes.ts";
 export { castFloats, type FloatDType } from "./convert/cast.ts";
 export { holdsVocabulary, matchVocabulary, resizeRows, type VocabularyChange } from "./resize/rows.ts";
+export { tokenizerFiles } from "./hub-files.ts";

@@ -6,21 +6,10 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { indexFile, modelFile, parseShardIndex } from "@cloze/checkpoint";
+import { indexFile, modelFile, parseShardIndex, tokenizerFiles } from "@cloze/checkpoint";
 import { readText } from "@cloze/checkpoint/node";
 import { UnsupportedError } from "@cloze/errors";
 import { HubError } from "./hub-error.ts";
-
-/** All files that a tokenizer may have. A repository has some of them. */
-export const tokenizerFiles: readonly string[] = [
-  "tokenizer.json",
-  "vocab.txt",
-  "vocab.json",
-  "merges.txt",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-];
 
 /** Weight files that cloze does not open, each with a description for the error. */
 const OTHER_WEIGHTS: readonly (readonly [RegExp, string])[] = [

@@ -1,6 +1,7 @@
 /** The way from a model's name to its folder, with config.json, safetensors and tokenizer files. */
 import { ConfigError } from "@cloze/errors";
-import { encoderFiles, holdsEncoder, tokenizerFiles } from "./encoder-files.ts";
+import { tokenizerFiles } from "@cloze/checkpoint";
+import { encoderFiles, holdsEncoder } from "./encoder-files.ts";
 import type { HubOptions } from "./options.ts";
 import { isRevision, parseRepoName, type Repo } from "./repo.ts";
 import { fetchSnapshot, type Snapshot } from "./snapshot.ts";

@@ -7,7 +7,7 @@
  */
 import { ProgramCache, type Executable, type Plan, type Session } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
-import type { FeedTypes } from "@cloze/nn";
+import type { FeedTypes, Parameter } from "@cloze/nn";
 import { feedTypes, shareFeeds, type Prepared } from "@cloze/objective";
 import type { LossScale } from "@cloze/optim";
 import { atStep, type Progress } from "@cloze/schedule";
@@ -18,15 +18,7 @@ import { scalar } from "./evaluate.ts";
 import { stagesOf, type Stage, type Stages } from "./stages.ts";
 import { checkOptimizerState, initialState } from "./state.ts";
 import type { StepOptions } from "./step-options.ts";
-import {
-  accumulateProgram,
-  applyProgram,
-  hasLossScale,
-  resetProgram,
-  stepProgram,
-  traceLoss,
-  type TrainSetup,
-} from "./train-programs.ts";
+import { hasLossScale, PROGRAMS, traceLoss, type TrainSetup } from "./train-programs.ts";
 
 export interface PreparedStep {
   readonly parts: readonly PreparedPart[];
@@ -147,18 +139,13 @@ const scaleFeed = (lossScale: LossScale | undefined): HostTensors =>
  */
 type Kind = StepPlan["program"];
 
-const TRACES: { readonly [K in Kind]: (setup: TrainSetup, types: FeedTypes) => Program } = {
-  step: stepProgram,
-  part: accumulateProgram,
-  update: applyProgram,
-  reset: resetProgram,
-};
-
 export class Programs {
   readonly #options: StepOptions & Pick<TrainSetup, "numbered">;
   readonly #stages: Stages;
   readonly #firstStep: number;
   readonly #programs: ProgramCache;
+  /** What the programs have declared so far. */
+  readonly #parameters = new Map<string, Parameter>();
   /** Names of the parameters that the steps change; `optimizerNames`: the names of the optimizer's state for them. */
   trainedNames: readonly string[] = [];
   optimizerNames: readonly string[] = [];
@@ -178,9 +165,10 @@ export class Programs {
     const { backend, weights, resume, optimizer } = this.#options;
     const programs = await this.#programsOf(first);
     this.trainedNames = Object.keys(weights).filter((name) => programs.some((p) => name in p.updates));
-    const { parameters } = traceLoss(this.#setupOf(first.stage), (first.parts[0] as PreparedPart).types);
     this.optimizerNames = optimizer.stateNames(
-      this.trainedNames.map((name) => parameters.get(name) ?? { name, shape: (weights[name] as HostTensor).shape }),
+      this.trainedNames.map(
+        (name) => this.#parameters.get(name) ?? { name, shape: (weights[name] as HostTensor).shape },
+      ),
     );
     this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
     if (resume) checkOptimizerState(this.optimizerNames, resume.optimizer, resume.dir);
@@ -201,7 +189,7 @@ export class Programs {
       if (seen.some((earlier) => same(earlier, stage))) continue;
       seen.push(stage);
       const [{ types }] = (await firstOf(this.#options, stage)).parts as readonly [PreparedPart];
-      programs.push(...this.#kindsOf(stage).map(({ kind }) => TRACES[kind](this.#setupOf(stage), types)));
+      programs.push(...this.#kindsOf(stage).map(({ kind }) => this.#program(kind, stage, types)));
     }
     return programs;
   }
@@ -285,10 +273,13 @@ export class Programs {
   #made(kind: Kind, stage: Stage, types: FeedTypes): Promise<Executable> {
     // The sums depend only on the objective. An update does not depend on the model or on the shapes.
     const of = kind === "update" || kind === "reset" ? [] : [stage.source, JSON.stringify(types)];
-    return this.#programs.get([kind, stage.objective, ...of], () => TRACES[kind](this.#setupOf(stage), types));
+    return this.#programs.get([kind, stage.objective, ...of], () => this.#program(kind, stage, types));
   }
 
-  #setupOf({ source, objective }: Stage): TrainSetup {
-    return { ...this.#options, source, objective };
+  #program(kind: Kind, { source, objective }: Stage, types: FeedTypes): Program {
+    const setup: TrainSetup = { ...this.#options, source, objective };
+    const traced = traceLoss(setup, types);
+    for (const [name, parameter] of traced.parameters) this.#parameters.set(name, parameter);
+    return PROGRAMS[kind](traced, setup);
   }
 }

@@ -152,9 +152,30 @@ function numbering(graph: Graph): { readonly done: Tensor<"i32">; readonly isNex
 const keeping = (setup: TrainSetup, whole: Program): Program =>
   setup.rematerialise === true ? rematerialise(whole) : whole;
 
+/** The programs of a step, each over a trace of the loss that it alone extends. */
+export const PROGRAMS: Readonly<
+  Record<"step" | "part" | "update" | "reset", (traced: TracedLoss, setup: TrainSetup) => Program>
+> = { step, part, update, reset };
+
 /** Loss, gradient and update of one batch in one program. */
-export function stepProgram(setup: TrainSetup, types: FeedTypes): Program {
-  const traced = traceLoss(setup, types);
+export const stepProgram = (setup: TrainSetup, types: FeedTypes): Program => step(traceLoss(setup, types), setup);
+
+/**
+ * Adds the sums of one part of a batch to the accumulators. Outputs the part's loss sum, so that a caller can check it
+ * early.
+ */
+export const accumulateProgram = (setup: TrainSetup, types: FeedTypes): Program => part(traceLoss(setup, types), setup);
+
+/**
+ * The update from the accumulated sums. Without a loss scale, the update also sets the sums to zero. `types`: the feed
+ * types of any part, because only the feed names matter.
+ */
+export const applyProgram = (setup: TrainSetup, types: FeedTypes): Program => update(traceLoss(setup, types), setup);
+
+/** Sets the accumulators to zero. */
+export const resetProgram = (setup: TrainSetup, types: FeedTypes): Program => reset(traceLoss(setup, types));
+
+function step(traced: TracedLoss, setup: TrainSetup): Program {
   return keeping(
     setup,
     updateProgram(traced, setup, {
@@ -166,12 +187,7 @@ export function stepProgram(setup: TrainSetup, types: FeedTypes): Program {
   );
 }
 
-/**
- * Adds the sums of one part of a batch to the accumulators. Outputs the part's loss sum, so that a caller can check it
- * early.
- */
-export function accumulateProgram(setup: TrainSetup, types: FeedTypes): Program {
-  const traced = traceLoss(setup, types);
+function part(traced: TracedLoss, setup: TrainSetup): Program {
   const sums = sumsOf(traced);
   const into = accumulatorsOf(traced);
   return keeping(
@@ -184,12 +200,7 @@ export function accumulateProgram(setup: TrainSetup, types: FeedTypes): Program 
   );
 }
 
-/**
- * The update from the accumulated sums. Without a loss scale, the update also sets the sums to zero. `types`: the feed
- * types of any part, because only the feed names matter.
- */
-export function applyProgram(setup: TrainSetup, types: FeedTypes): Program {
-  const traced = traceLoss(setup, types);
+function update(traced: TracedLoss, setup: TrainSetup): Program {
   const into = accumulatorsOf(traced);
   const updates = hasLossScale(setup.compute) ? {} : resetAccumulators(into);
   return updateProgram(traced, setup, {
@@ -201,9 +212,7 @@ export function applyProgram(setup: TrainSetup, types: FeedTypes): Program {
   });
 }
 
-/** Sets the accumulators to zero. */
-export function resetProgram(setup: TrainSetup, types: FeedTypes): Program {
-  const traced = traceLoss(setup, types);
+function reset(traced: TracedLoss): Program {
   const into = accumulatorsOf(traced);
   return program(traced.graph, { state: into.state, outputs: {}, updates: resetAccumulators(into) });
 }

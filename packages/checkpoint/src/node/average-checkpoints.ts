@@ -22,7 +22,7 @@ import {
   type CheckpointTensors,
   type ShardOptions,
 } from "./checkpoint-tensors.ts";
-import { tokenizerFiles } from "./hub-files.ts";
+import { tokenizerFiles } from "../hub-files.ts";
 import type { TensorSource } from "./safetensors-file.ts";
 
 export interface Averaged {

@@ -21,7 +21,7 @@ import { writeDirectoryAtomic, writeFileAtomic } from "../atomic.ts";
 import { writeSharded } from "../checkpoint-tensors.ts";
 import { readText } from "../json-file.ts";
 import type { TensorSource } from "../safetensors-file.ts";
-import { tokenizerFiles } from "../hub-files.ts";
+import { tokenizerFiles } from "../../hub-files.ts";
 import { openTensorSet, type TensorSet } from "./tensor-set.ts";
 
 export interface ConvertOptions {

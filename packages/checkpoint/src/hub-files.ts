@@ -1,6 +1,6 @@
 /** Names of the files beside a model's tensors in the Hub layout. */
 
-/** Files of a tokenizer. */
+/** All files that a tokenizer may have. A folder or a repository has some of them. */
 export const tokenizerFiles: readonly string[] = [
   "tokenizer.json",
   "vocab.txt",
