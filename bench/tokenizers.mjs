@@ -8,13 +8,16 @@
  * (and the native offsets) are compared line by line; a difference ends the run.
  *
  * Rounds take turns, so that a busy machine disturbs all. MB/s are bytes of UTF-8 per second of processor time. "first"
- * is the first pass of a new tokenizer, whose word cache is empty. `--write` writes the table to
- * bench/results/tokenizers.json.
+ * is the first pass of a new tokenizer, whose word cache is empty. "peak" is the largest resident memory (on Linux) of a
+ * process that runs this contestant alone, twice, without the comparison (`--alone NAME`); every process also holds the
+ * corpus and our tokenizer, whose files the peers read. `--write` writes the table to bench/results/tokenizers.json.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { cpus } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Tokenizer as Peer } from "@huggingface/tokenizers";
 import { wordPiece, wordPieceFromFiles } from "@cloze/tokenizer-wordpiece";
@@ -23,13 +26,14 @@ import { WordCounter, trainVocabulary } from "@cloze/tokenizer-wordpiece/train";
 process.env.TOKENIZERS_PARALLELISM = "false";
 const ROUNDS = 9;
 const {
-  values: { corpus, vocabulary, native, write },
+  values: { corpus, vocabulary, native, write, alone },
 } = parseArgs({
   options: {
     corpus: { type: "string" },
     vocabulary: { type: "string" },
     native: { type: "string" },
     write: { type: "boolean", default: false },
+    alone: { type: "string" },
   },
 });
 
@@ -41,17 +45,22 @@ const started = cpuMs();
 const ours = wordPieceFromFiles(files);
 const loadMs = cpuMs() - started;
 const json = ours.files()["tokenizer.json"];
-const theirs = new Peer(JSON.parse(json), JSON.parse(ours.files()["tokenizer_config.json"]));
+const theirs =
+  alone === undefined || alone.startsWith("@huggingface")
+    ? new Peer(JSON.parse(json), JSON.parse(ours.files()["tokenizer_config.json"]))
+    : undefined;
 const nativePeer =
-  native === undefined ? undefined : createRequire(import.meta.url)(resolve(native)).Tokenizer.fromString(json);
+  native === undefined || !(alone ?? "native").startsWith("native")
+    ? undefined
+    : createRequire(import.meta.url)(resolve(native)).Tokenizer.fromString(json);
 
-for (const line of lines) {
+for (const line of alone === undefined ? lines : []) {
   const { ids } = ours.encode(line, { special: false });
   const peer = theirs.encode(line, { add_special_tokens: false }).ids;
   same(line, "ids", ids, peer);
   same(line, "encodeIds", ours.encodeIds(line), peer);
 }
-if (nativePeer !== undefined) {
+if (nativePeer !== undefined && alone === undefined) {
   const all = await nativePeer.encodeBatch(lines, { addSpecialTokens: false });
   for (const [i, line] of lines.entries()) {
     const { ids, offsets, words } = ours.encode(line, { special: false });
@@ -92,6 +101,13 @@ const runs = {
     ? {}
     : { "native tokenizers encodeBatch": async () => (await nativePeer.encodeBatch(lines)).length }),
 };
+if (alone !== undefined) {
+  for (let round = 0; round < 2; round++) await runs[alone]();
+  // Not maxRSS, which a process takes over from the process that started it.
+  const [, kibibytes] = /VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  console.log(JSON.stringify({ peakBytes: Number(kibibytes) * 1024 }));
+  process.exit();
+}
 const first = await rate(() => {
   for (const line of lines) fresh.encodeIds(line);
 });
@@ -109,12 +125,14 @@ const rows = Object.entries(rates).map(([name, all]) => {
     medianMbPerS: round2(sorted[sorted.length >> 1]),
     bestMbPerS: round2(sorted.at(-1)),
     worstMbPerS: round2(sorted[0]),
+    peakMiB: Math.round(peakOf(name) / 2 ** 20),
   };
 });
 const median = (name) => rows.find((row) => row.name === name).medianMbPerS;
 const peer = median("@huggingface/tokenizers encode");
 const ratios = {
   ids: round2(median("cloze encodeIds") / peer),
+  firstPass: round2(first / peer),
   offsets: round2(median("cloze encode (offsets, words, types)") / peer),
 };
 const what =
@@ -123,13 +141,20 @@ const what =
 console.log(
   `${cpus()[0]?.model ?? "unknown processor"}, node ${process.versions.node}; ${what}; ids equal on every line`,
 );
-console.log(`${"MB/s".padEnd(44)} median     best    worst`);
-for (const { name, medianMbPerS, bestMbPerS, worstMbPerS } of rows)
-  console.log(name.padEnd(40), ...[medianMbPerS, bestMbPerS, worstMbPerS].map((n) => n.toFixed(1).padStart(8)));
+console.log(`${"MB/s".padEnd(44)} median     best    worst  peak MiB`);
+for (const { name, medianMbPerS, bestMbPerS, worstMbPerS, peakMiB } of rows)
+  console.log(
+    name.padEnd(40),
+    ...[medianMbPerS, bestMbPerS, worstMbPerS].map((n) => n.toFixed(1).padStart(8)),
+    String(peakMiB).padStart(8),
+  );
 console.log(
   `${"cloze encodeIds, first pass".padEnd(40)} ${first.toFixed(1).padStart(8)}   after ${loadMs.toFixed(0)} ms to load`,
 );
-console.log(`ratio to @huggingface/tokenizers: ${ratios.ids} x for ids, ${ratios.offsets} x with offsets`);
+console.log(
+  `ratio to @huggingface/tokenizers: ${ratios.ids} x for ids, ${ratios.firstPass} x on the first pass, ` +
+    `${ratios.offsets} x with offsets`,
+);
 if (write) {
   const result = {
     bench: "tokenizers",
@@ -145,6 +170,21 @@ if (write) {
     ratios,
   };
   writeFileSync(new URL("results/tokenizers.json", import.meta.url), `${JSON.stringify(result, null, 2)}\n`);
+}
+
+/** Bytes at most of a process that runs one contestant. It reads the vocabulary, so that it trains none. */
+function peakOf(name) {
+  const folder = mkdtempSync(join(tmpdir(), "cloze-tokenizers-"));
+  for (const [file, content] of Object.entries(ours.files())) writeFileSync(join(folder, file), content);
+  const given = Object.entries({ corpus, vocabulary: folder, native }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`--${key}`, value],
+  );
+  try {
+    const said = execFileSync(process.execPath, [fileURLToPath(import.meta.url), ...given, "--alone", name]);
+    return JSON.parse(said.toString()).peakBytes;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 function cpuMs() {
