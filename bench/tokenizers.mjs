@@ -7,10 +7,11 @@
  * options the bench makes up a corpus and trains a vocabulary on it. All tokenizers get the same lines. First the ids
  * (and the native offsets) are compared line by line; a difference ends the run.
  *
- * Rounds take turns, so that a busy machine disturbs all. MB/s are bytes of UTF-8 per second of processor time. "first"
- * is the first pass of a new tokenizer, whose word cache is empty. "peak" is the largest resident memory (on Linux) of a
- * process that runs this contestant alone, twice, without the comparison (`--alone NAME`); every process also holds the
- * corpus and our tokenizer, whose files the peers read. `--write` writes the table to bench/results/tokenizers.json.
+ * Rounds take turns, so that a busy machine disturbs all. MB/s are bytes of UTF-8 per second of processor time.
+ * "first" is the first pass of a new tokenizer, whose word cache is empty. "peak" is the largest resident memory (on
+ * Linux) of a process that runs this contestant alone, twice, without the comparison (`--alone NAME`); every process
+ * also holds the corpus and our tokenizer, whose files the peers read. `--write` writes the table to
+ * bench/results/tokenizers.json.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

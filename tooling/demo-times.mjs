@@ -1,7 +1,7 @@
 // A bench of the demo's foretold times: what the page says a run will take, beside what it takes, on WebAssembly and,
 // with --software-webgpu, on SwiftShader. It prints JSON lines.
 //
-//   node --import tsx --conditions=@cloze/source bench/demo-times.mjs [--software-webgpu] [--steps 60] [--json FILE]
+//   node --import tsx --conditions=@cloze/source tooling/demo-times.mjs [--software-webgpu] [--steps 60] [--json FILE]
 //
 // It needs Chromium (see tooling/chromium.ts). Each run trains on the bundled proteins in a page of its own. The clock
 // runs from the click to "Finished", with the compilation and all evaluations. --json writes the rows to a file, beside
@@ -10,7 +10,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { browser, site } from "../apps/demo/test/browser.ts";
-import { chromiumPath, NO_CHROMIUM } from "../tooling/chromium.ts";
+import { chromiumPath, NO_CHROMIUM } from "./chromium.ts";
 
 const { values: options } = parseArgs({
   options: {
